@@ -1,0 +1,192 @@
+# tidemill: every task of the house.
+#
+#   make            build/tidemill            make test        every test that fits in ten minutes
+#   make deps       Debian packages           make test-long   the whole suite, three sanitizers
+#   make demo       a real job, real data     make bench       against the peers (B=name for one)
+#   make tidy       the rules of the house    make unit ROOM=kernel   the C tests of one room
+#   make asan       a sanitized binary        make fuzz        fuzzers (FUZZ_SECONDS=60 each)
+#   make golden-accept CASE=name              take what a golden folder prints today as expected
+#   make install PREFIX=/usr/local DESTDIR=
+#
+# Files are found by their names: a new runtime/<room>/*.c, stage, Lua module or test needs no line
+# here. Everything that is made lives under BUILD, so builds with different BUILD never collide.
+
+VERSION := 0.1.0
+BUILD ?= build
+PREFIX ?= /usr/local
+SANITIZE ?=
+FUZZ_SECONDS ?= 60
+
+# The rooms, lowest first. A room includes only rooms before it; `make tidy` checks that.
+ROOMS := base store column kernel format io expr state stage operator connector plan delivery \
+  exec script service cli
+
+# ---------------------------------------------------------------- compiler and libraries
+
+# Evaluated once, at first use: `make deps` must work before the libraries are there.
+once = $(eval $(1) := $(2))$($(1))
+LIB_CFLAGS = $(call once,LIB_CFLAGS,$(shell pkg-config --cflags lua5.4 libuv msgpack zlib libzstd))
+# A static library where there is one: no dynamic loading, so that small jobs start at once.
+find_lib = $(shell $(CC) -print-file-name=$(1).a | grep / || echo $(2))
+LIBS = $(call once,LIBS,$(call find_lib,liblua5.4,-llua5.4) $(call find_lib,libmsgpackc,-lmsgpackc) \
+  $(call find_lib,libzstd,-lzstd) $(call find_lib,libz,-lz) $(call find_lib,libuv_a,-luv) \
+  -lm -ldl -lpthread)
+
+ifeq ($(SANITIZE),)
+OPTIMISE := -O3
+else
+OPTIMISE := -O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+endif
+# Assertions stay on. No contraction to fused multiply-add: a result is the same on every machine.
+CFLAGS ?= -g
+ALL_CFLAGS = -std=gnu17 $(OPTIMISE) $(CFLAGS) -fno-omit-frame-pointer -fno-semantic-interposition \
+  -fvisibility=hidden -ffp-contract=off -Wall -Wextra -Werror -Iruntime -Iruntime/include -I. \
+  -DTM_VERSION='"$(VERSION)"' $(LIB_CFLAGS)
+LINK = $(CC) $(OPTIMISE) -g $(LDFLAGS)
+
+# ---------------------------------------------------------------- what there is
+
+SRC := $(wildcard $(ROOMS:%=runtime/%/*.c))
+LIB_SRC := $(filter-out runtime/cli/main.c,$(SRC))
+TEST_SRC := $(wildcard $(ROOMS:%=tests/%/*.c))
+STAGE_SRC := $(sort $(wildcard runtime/operator/[!_]*.c runtime/connector/[!_]*.c))
+LUA_SRC := $(sort $(shell find lua stdlib -name '*.lua' 2>/dev/null))
+GEN_SRC := $(BUILD)/gen/lua_embed.c $(if $(wildcard runtime/stage/stage.h),$(BUILD)/gen/stage_table.c)
+
+OBJ := $(BUILD)/obj
+GEN_OBJ := $(GEN_SRC:$(BUILD)/gen/%.c=$(OBJ)/gen/%.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(OBJ)/%.o) $(GEN_OBJ)
+TEST_OBJ := $(TEST_SRC:%.c=$(OBJ)/%.o)
+LIB := $(BUILD)/libtidemill.a
+
+# ---------------------------------------------------------------- the program
+
+.DEFAULT_GOAL := all
+.PHONY: all lib deps demo test test-long test-programs bench tidy asan tsan fuzz install unit \
+  golden-accept clean FORCE
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# No main yet: the library is all there is to build.
+all: $(LIB) $(if $(wildcard runtime/cli/main.c),$(BUILD)/tidemill)
+lib: $(LIB)
+
+$(BUILD)/tidemill: $(OBJ)/runtime/cli/main.o $(LIB)
+	@echo "  link $@"
+	@$(LINK) $^ $(LIBS) -o $@
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(OBJ)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	@$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(OBJ)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	@$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(wildcard $(OBJ)/*/*/*.d $(OBJ)/gen/*.d)
+
+# Says in one line what is missing, else notes compiler and flags: a change of them rebuilds all.
+# Preprocessing leaves one package name for every header that is not there.
+define NEEDED
+#if !__has_include(<lua5.4/lua.h>) && !__has_include(<lua.h>)
+liblua5.4-dev
+#endif
+#if !__has_include(<uv.h>)
+libuv1-dev
+#endif
+#if !__has_include(<msgpack.h>)
+libmsgpack-dev
+#endif
+#if !__has_include(<zlib.h>)
+zlib1g-dev
+#endif
+#if !__has_include(<zstd.h>)
+libzstd-dev
+#endif
+#if __STDC_VERSION__ < 201710L || !defined __SIZEOF_INT128__ || \
+    (defined __clang__ ? __clang_major__ < 13 : __GNUC__ < 11)
+too-old
+#endif
+endef
+export NEEDED
+
+$(BUILD)/flags: FORCE
+	@command -v $(firstword $(CC)) >/dev/null || \
+	  { echo "tidemill: no C compiler '$(CC)'; 'make deps' installs gcc" >&2; exit 1; }
+	@command -v pkg-config >/dev/null || \
+	  { echo "tidemill: pkg-config is missing; 'make deps' installs it" >&2; exit 1; }
+	@needed=$$(printf '%s\n' "$$NEEDED" | $(CC) -std=gnu17 $(LIB_CFLAGS) -E -P -x c - 2>&1 | xargs); \
+	case "$$needed" in \
+	  "") ;; \
+	  *too-old*|*rror:*) echo "tidemill: '$(CC)' is too old: gcc 11 or clang 13 or newer, for a" \
+	    "64-bit machine, is needed" >&2; exit 1 ;; \
+	  *) echo "tidemill: missing $$needed; 'make deps' installs what is missing" >&2; exit 1 ;; \
+	esac
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(CC) $(ALL_CFLAGS))' | cmp -s - $@ || \
+	  echo '$(subst ','\'',$(CC) $(ALL_CFLAGS))' > $@
+
+# ---------------------------------------------------------------- generated sources
+
+# A stage is a file that defines `const tm_stage tm_stage_<its name>`.
+$(BUILD)/gen/stage_table.c: FORCE
+	@mkdir -p $(@D)
+	@{ echo '#include "stage/stage.h"'; \
+	  names=$$(for f in $(STAGE_SRC); do n=$$(basename $$f .c); \
+	    grep -q "^const tm_stage tm_stage_$$n\b" $$f && echo $$n; done; true); \
+	  for n in $$names; do echo "extern const tm_stage tm_stage_$$n;"; done; \
+	  echo 'extern const tm_stage *const tm_stage_table[];'; \
+	  echo 'const tm_stage *const tm_stage_table[] = {'; \
+	  for n in $$names; do echo "  &tm_stage_$$n,"; done; \
+	  echo '  NULL};'; } > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# lua/a/b.lua is module "a.b", stdlib/a.lua is "tidemill.a". The assembler includes the bytes.
+$(BUILD)/gen/lua_embed.c: FORCE
+	@mkdir -p $(@D)
+	@module() { echo $$1 | sed 's#^lua/##; s#^stdlib/#tidemill/#; s#\.lua$$##; s#/#.#g'; }; \
+	{ echo '#include "script/embedded.h"'; i=0; \
+	  for f in $(LUA_SRC); do i=$$((i+1)); echo "extern const char tm_lua_$$i[];"; \
+	    echo "__asm__(\".section .rodata\\ntm_lua_$$i: .incbin \\\"$$f\\\"\\n.byte 0\\n.previous\");"; \
+	  done; echo 'const tm_embedded tm_embedded_lua[] = {'; i=0; \
+	  for f in $(LUA_SRC); do i=$$((i+1)); \
+	    echo "  {\"$$(module $$f)\", tm_lua_$$i, $$(wc -c < $$f)},"; \
+	  done; echo '  {NULL, NULL, 0}};'; } > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(OBJ)/gen/lua_embed.o: $(LUA_SRC)
+
+# ---------------------------------------------------------------- tests
+
+# One Criterion program of all rooms; Criterion finds the tests in it.
+$(BUILD)/tests: $(TEST_OBJ) $(LIB)
+	@echo "  link $@"
+	@$(LINK) $^ $(LIBS) -lcriterion -o $@
+test-programs: all $(if $(TEST_SRC),$(BUILD)/tests)
+
+# The tests of one room, linked with the rooms up to it only: `make unit ROOM=kernel FILTER='cast/*'`.
+UNIT_ROOMS = $(shell echo $(ROOMS) | sed 's/\b$(ROOM)\b.*/$(ROOM)/')
+UNIT_OBJ = $(patsubst %.c,$(OBJ)/%.o,$(wildcard $(UNIT_ROOMS:%=runtime/%/*.c))) \
+  $(if $(filter operator,$(UNIT_ROOMS)),$(GEN_OBJ))
+UNIT_TESTS = $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/$(ROOM)/*.c))
+ifneq ($(ROOM),)
+$(BUILD)/unit-$(ROOM).a: $(filter-out %/cli/main.o,$(UNIT_OBJ))
+	@rm -f $@
+	@$(AR) rcs $@ $^
+$(BUILD)/unit-$(ROOM): $(UNIT_TESTS) $(BUILD)/unit-$(ROOM).a
+	@echo "  link $@"
+	@$(LINK) $^ $(LIBS) -lcriterion -o $@
+unit: $(BUILD)/unit-$(ROOM)
+	$< $(if $(FILTER),--filter '$(FILTER)')
+else
+unit:
+	@echo "usage: make unit ROOM=base [FILTER='suite/test']" >&2; exit 2
+endif
+
+clean:
+	rm -rf $(BUILD)
