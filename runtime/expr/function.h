@@ -1,0 +1,88 @@
+/* expr/function.h: a row function as the engine sees it, whoever wrote it.
+ *
+ * A script's function arrives as a tm_function_source: something that can be bound to input
+ * schemas. Binding gives a tm_function: the columns it reads, the columns it makes with their
+ * types, and either a typed tree over columns (compiled) or only a way to be called. A bound
+ * function is read-only and shared by all lanes; `worker` is what the running lane's host made
+ * (a Lua state of its own). Nobody here knows Lua. */
+#ifndef TM_EXPR_FUNCTION_H
+#define TM_EXPR_FUNCTION_H
+
+#include "column/batch.h"
+#include "column/reason.h"
+
+typedef struct tm_expr tm_expr;
+typedef struct tm_function tm_function;
+typedef struct tm_function_source tm_function_source;
+
+typedef enum tm_shape {
+  TM_SHAPE_TRUTH, /* filter, where, check: one bool column without nulls (Lua's truth) */
+  TM_SHAPE_VALUE, /* with, aggregates: one column; nil is null */
+  TM_SHAPE_ROW,   /* map: a table becomes a row; nil drops the row */
+} tm_shape;
+
+/* What the plan wants of a function. */
+typedef struct tm_function_want {
+  tm_shape shape;
+  uint32_t input_count;       /* 1: f(row); 2: f(left, right) */
+  const tm_schema *inputs[2]; /* with two, the batch has the columns of both, left ones first */
+  const tm_schema *declared;  /* types that the script declared (one field for VALUE); NULL: infer */
+  const char *verb;           /* for messages: "filter" */
+  const char *name;           /* field that it fills, or NULL */
+} tm_function_want;
+
+struct tm_function_source {
+  const char *script;
+  int script_line; /* where the function begins */
+  void *context;   /* of the room that made it */
+  /* Types, lifts where possible. 0, or -1 with err: unknown field, type error, TM_E_UNTYPED … */
+  int (*bind)(const tm_function_source *source, const tm_function_want *want, tm_arena *arena,
+              tm_function **out, tm_error *err);
+};
+
+/* A row that the function refused: it raised, or returned what its column cannot hold. */
+typedef struct tm_row_error {
+  uint32_t row;
+  tm_reason reason;
+  int script_line;
+  const char *message; /* in the result's arena */
+} tm_row_error;
+
+/* Where an evaluation writes: at the row indexes of its input, for the selected rows only. */
+typedef struct tm_result {
+  tm_arena *arena;     /* columns and text are allocated here; usually the output batch's */
+  tm_column *columns;  /* function->result->count of them; the function allocates their data */
+  uint8_t *keep;       /* ROW: a byte per row of the input, 0 where the function returned nil;
+                          allocated by the function, NULL where every row stays */
+  tm_row_error *errors;
+  uint32_t error_count, error_capacity;
+  const tm_batch *pins; /* set to the input where a string column may borrow its bytes, else NULL */
+} tm_result;
+
+struct tm_function {
+  const tm_function_source *source;
+  tm_shape shape;
+  const tm_schema *result;   /* columns that it makes, with types and not_null where proved */
+  uint32_t column_count;
+  const uint32_t *columns;   /* of the input(s) that it reads, ascending */
+  bool may_raise;            /* some row may be refused: filters do not move across it */
+  bool pure;                 /* same row, same result: no clock, nothing that changes */
+  const tm_expr *const *trees; /* one for each result column; NULL: not compiled */
+  const tm_expr *keep;       /* ROW: false where nil is returned; NULL: never nil */
+  const char *why;           /* not compiled: the construct that stopped it, with its line */
+  const char *text;          /* compiled: the trees as text, for explain */
+  /* Runs rows of the selection in the VM; complete for every shape. Also takes the rows that a
+   * compiled tree could not decide (`guard misses`). 0, or -1 with err (limits, memory). */
+  int (*call)(const tm_function *function, void *worker, const tm_batch *batch,
+              const uint32_t *rows, uint32_t count, tm_result *result, tm_error *err);
+};
+
+/* Evaluates over the selected rows of batch: columns where compiled, the VM for the rest.
+ * result comes with arena and columns set, the rest zeroed. 0, or -1 with err. */
+int tm_function_evaluate(const tm_function *function, void *worker, const tm_batch *batch,
+                         tm_result *result, tm_error *err);
+/* Appends to result->errors. 0, or -1 when out of memory. */
+int tm_result_refuse(tm_result *result, uint32_t row, tm_reason reason, int script_line,
+                     const char *message);
+
+#endif

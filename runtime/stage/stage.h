@@ -1,0 +1,141 @@
+/* stage/stage.h: the protocol between a stage and the lane that drives it.
+ *
+ * A stage is one step of a pipeline: a source (no inputs), an operator, or a sink (no output).
+ * It knows neither its neighbours nor threads: the lane calls it, every batch comes back through
+ * `out`, and each call answers in one of four words or with an error.
+ *
+ * Life: bind (once a plan) → share (once a run) → open (once a lane) → restore? → push, resume,
+ * advance, save, finish in any sensible order → close (legal in every state; it is the cancel)
+ * → unshare. Instances of the lanes run at the same time and meet only in the shared object. */
+#ifndef TM_STAGE_STAGE_H
+#define TM_STAGE_STAGE_H
+
+#include "base/value.h"
+#include "column/batch.h"
+#include "stage/out.h"
+
+typedef enum tm_flow {
+  TM_FLOW_FAILED = -1, /* err is written; only close follows */
+  TM_FLOW_INPUT = 0,   /* wants input (on the ports that wants() names) */
+  TM_FLOW_MORE,        /* call resume() again soon: more output, or it merely yields */
+  TM_FLOW_BLOCKED,     /* call resume() after a wake; takes no input meanwhile */
+  TM_FLOW_FINISHED,    /* never emits again, needs nothing more; the lane stops feeding it */
+} tm_flow;
+
+enum { TM_PORTS_MAX = 16, TM_YIELD_US = 5000 };
+
+/* What every stage may know of the job; borrowed for as long as the plan. */
+typedef struct tm_job_info {
+  const char *script;      /* path, for messages and rejects */
+  const char *pipeline;    /* name of the job */
+  const char *date;        /* logical date, YYYY-MM-DD */
+  bool stream;             /* else a batch */
+  bool dry_run;
+  const char *stdout_format; /* what tm.stdout() writes: "table", "csv" or "json" */
+  uint32_t workers;
+  uint32_t batch_rows;     /* target size of batches; TM_BATCH_ROWS unless a test says otherwise */
+  uint64_t block_bytes;    /* target size of read blocks */
+} tm_job_info;
+
+typedef enum tm_order {
+  TM_ORDER_NONE,  /* rows come as they come */
+  TM_ORDER_KEEPS, /* row-wise: the order of input 0 holds */
+  TM_ORDER_MAKES, /* this stage puts rows in an order that holds from here on */
+} tm_order;
+
+/* Filled by the plan, completed by bind(), read-only afterwards. */
+typedef struct tm_bind {
+  /* given */
+  const struct tm_stage *stage;
+  tm_arena *arena;             /* of the plan */
+  tm_budget *budget;
+  const tm_job_info *job;
+  const char *verb;            /* as the script wrote it */
+  const char *name;            /* :name, else made from the verb; unique */
+  const tm_value *options;     /* a table; checked against stage->options before bind is called */
+  int script_line;
+  uint32_t node;               /* index in the plan */
+  uint32_t input_count;
+  const tm_schema *inputs[TM_PORTS_MAX];
+  uint64_t input_rows[TM_PORTS_MAX]; /* estimates, 0 = unknown */
+  /* answered */
+  const tm_schema *output;     /* NULL for a sink */
+  void *plan;                  /* what the stage keeps from binding; read-only while it runs */
+  tm_order order;
+  bool single;                 /* wants all rows in one lane, in order: sinks, limit */
+  bool wants_ordinals;         /* its input must carry ordinals */
+  bool rejects;                /* may refuse rows */
+  bool chooses;                /* limit, top, sample …: no filter moves across it */
+  const int32_t *passes[2];    /* per output column: the column of input 0/1 that it is, unchanged,
+                                  or -1; NULL: none is. Filters and projections move by it */
+  uint64_t rows_estimate;      /* of the output; 0 = unknown */
+  const char *detail;          /* a line for explain: "by store, sum(qty)" */
+  /* answered by the optimiser, before open */
+  const uint8_t *needed;       /* per output column: 0 = nobody reads it, leave its data NULL */
+  const struct tm_function *const *pushed; /* a source: filters to apply before rows leave it */
+  uint32_t pushed_count;
+  bool emits_ordinals;         /* a source: somebody wants ordinals */
+  const struct tm_bind *rejects_to; /* endpoint of refused rows; NULL: the first one fails the run */
+  bool skip_rejects;           /* on_error = "skip" */
+} tm_bind;
+
+/* What an instance gets at open; borrowed until close. */
+typedef struct tm_stage_env {
+  const tm_bind *bind;
+  tm_budget *budget;
+  uint32_t lane, lanes;
+  void *worker;                /* the lane's host for row functions */
+  void *shared;                /* what share() made; NULL without */
+  tm_ledger *ledger;           /* of this instance; the lane counts `in` and `passed` */
+  void (*wake)(void *waker);   /* from any thread: every blocked instance gets a resume() */
+  void *waker;
+} tm_stage_env;
+
+typedef struct tm_option {
+  const char *name;
+  const char *type;    /* of: bool int float text duration size function list table flow any,
+                          alternatives joined by '|': "text|list" */
+  const char *initial; /* the default as text, for docs; NULL: none */
+  const char *help;
+  const char *later;   /* not done in this version: refused with this text; NULL: works */
+} tm_option;
+
+typedef struct tm_stage {
+  size_t size;                 /* sizeof(tm_stage) */
+  const char *name;            /* the verb */
+  const char *aliases;         /* other verbs that it serves, space separated; NULL: none */
+  const char *summary;
+  int inputs;                  /* 0 source, 1, 2; -1: any number from 1 */
+  bool sink;
+  const tm_option *options;    /* ends with a NULL name; NULL: any (it checks them itself) */
+  /* Types and everything that can be wrong, before any row. 0 or -1. */
+  int (*bind)(tm_bind *bind, tm_error *err);
+  /* Which input columns are needed, given which output columns are: needed_in[port][column] = 1.
+   * NULL: by `passes` where given, else all. Filters that it evaluates itself count. */
+  void (*need)(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const *needed_in);
+  int (*share)(const tm_bind *bind, uint32_t lanes, tm_budget *budget, void **out_shared,
+               tm_error *err);
+  int (*open)(const tm_stage_env *env, void **out_self, tm_error *err);
+  int (*restore)(void *self, const void *bytes, size_t size, tm_error *err);
+  /* `taken` is consumed on every path. */
+  tm_flow (*push)(void *self, uint32_t port, tm_batch *taken, tm_out *out, tm_error *err);
+  tm_flow (*resume)(void *self, tm_out *out, tm_error *err);
+  tm_flow (*advance)(void *self, uint32_t port, int64_t watermark_us, int64_t *out_watermark_us,
+                     tm_out *out, tm_error *err);
+  /* Appends the state of this instance; between any two calls. NULL: stateless. */
+  int (*save)(void *self, struct tm_bytes *out, tm_error *err);
+  /* No more input on that port. Once all ports ended: FINISHED when everything is out. */
+  tm_flow (*finish)(void *self, uint32_t port, tm_out *out, tm_error *err);
+  /* Mask of ports on which input is welcome now; NULL: all. */
+  uint32_t (*wants)(void *self);
+  void (*close)(void *self);
+  void (*unshare)(void *shared);
+  /* A sink: makes its output visible, once the whole run has succeeded; or throws it away. */
+  int (*publish)(void *shared, bool commit, tm_error *err);
+} tm_stage;
+
+/* The table that the build generates from the file names of operator/ and connector/; NULL ends it. */
+extern const tm_stage *const tm_stage_table[];
+const tm_stage *tm_stage_find(const char *verb);
+
+#endif
