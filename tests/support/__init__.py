@@ -1,0 +1,1 @@
+"""What the Python tests and benches share: how to run the program and how to read its answers."""
