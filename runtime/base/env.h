@@ -36,7 +36,12 @@ typedef struct tm_file_info {
 
 typedef struct tm_mutex { pthread_mutex_t posix; } tm_mutex;
 typedef struct tm_cond { pthread_cond_t posix; } tm_cond;
-typedef struct tm_thread { pthread_t posix; } tm_thread;
+/* Lies still from thread_create to thread_join. */
+typedef struct tm_thread {
+  pthread_t posix;
+  void (*run)(void *context);
+  void *context;
+} tm_thread;
 
 typedef struct tm_env {
   const char *name; /* "posix" or "virtual" */
@@ -48,10 +53,11 @@ typedef struct tm_env {
   void (*random)(void *out, size_t size); /* unpredictable bytes */
 
   /* Files. Descriptors are closed on exec. read and pread: 0 is the end. Calls that a signal
-   * interrupts are repeated, except read() on a terminal or pipe, which says -EINTR. */
+   * interrupts are repeated, except wait_readable(), which says -EINTR. */
   int (*open)(const char *path, int flags);
   int (*close)(int file);
   int64_t (*read)(int file, void *out, size_t size);
+  int (*wait_readable)(int file, int64_t timeout_us); /* 1: read() will not wait; 0: timed out */
   int64_t (*pread)(int file, void *out, size_t size, uint64_t offset);
   int64_t (*write)(int file, const void *bytes, size_t size); /* may be short */
   int (*fsync)(int file);
@@ -72,9 +78,9 @@ typedef struct tm_env {
 
   /* Threads. A mutex is not recursive. Waits end early for no reason: callers loop. */
   int (*thread_create)(tm_thread *out, void (*run)(void *context), void *context);
-  void (*thread_join)(tm_thread thread);
-  tm_thread (*thread_self)(void);
-  int (*thread_signal)(tm_thread thread, int signal);
+  void (*thread_join)(tm_thread *thread);
+  void (*thread_self)(tm_thread *out); /* only for thread_signal() */
+  int (*thread_signal)(const tm_thread *thread, int signal);
   void (*mutex_init)(tm_mutex *mutex);
   void (*mutex_deinit)(tm_mutex *mutex);
   void (*mutex_lock)(tm_mutex *mutex);
@@ -86,7 +92,8 @@ typedef struct tm_env {
   int (*cond_wait_until)(tm_cond *cond, tm_mutex *mutex, int64_t deadline_us);
   void (*cond_signal)(tm_cond *cond);
   void (*cond_broadcast)(tm_cond *cond);
-  /* handler NULL restores the default, SIG_IGN ignores. System calls go on afterwards. */
+  /* handler NULL restores the default, SIG_IGN ignores. Signals of the process (SIGINT, SIGTERM,
+   * SIGHUP) reach the main thread alone. System calls go on afterwards. */
   int (*signal_handle)(int signal, void (*handler)(int));
 
   /* The process and its machine. */
@@ -103,6 +110,11 @@ typedef struct tm_env {
 const tm_env *tm_env_get(void);
 void tm_env_set(const tm_env *env); /* NULL: posix again */
 extern const tm_env tm_env_posix;
+
+/* Limits of the control groups above this process, versions 1 and 2; 0: none. `root` is put before
+ * /proc and /sys, for tests; "" is the real tree. In env_cgroup.c. */
+uint64_t tm_cgroup_memory_bytes(const char *root);
+uint32_t tm_cgroup_cpu_count(const char *root);
 
 /* What a negative errno means, in words: "No space left on device". */
 const char *tm_env_error_text(int error);

@@ -73,5 +73,7 @@ static inline uint64_t tm_hash_bytes(const void *bytes, size_t size) {
 
 /* CRC-32C (Castagnoli) of checkpoints and logs; start with crc 0, feed parts in order. */
 uint32_t tm_crc32c(uint32_t crc, const void *bytes, size_t size);
+/* The same without the instruction, for machines that lack it. */
+uint32_t tm_crc32c_portable(uint32_t crc, const void *bytes, size_t size);
 
 #endif

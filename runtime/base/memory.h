@@ -32,6 +32,9 @@ void *tm_alloc_zero(tm_budget *budget, size_t bytes);
 void *tm_realloc(tm_budget *budget, void *block, size_t old_bytes, size_t new_bytes);
 void tm_free(tm_budget *budget, void *block, size_t bytes);
 
+/* Tests: the nth request from now is refused (heap or arena block), once; 0 takes that back. */
+void tm_memory_fail_at(uint64_t nth);
+
 /* Blocks of arenas come from a small pool a thread, so that batches cost no malloc. */
 typedef struct tm_arena_block tm_arena_block;
 typedef struct tm_arena {

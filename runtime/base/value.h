@@ -55,7 +55,7 @@ const char *tm_value_text(const tm_value *value, const char *name, const char *f
 /* "integer", "string", "table" …: the words that messages use. */
 const char *tm_value_kind_name(tm_value_kind kind);
 
-/* "1h30m", "-5s" … to microseconds (us ms s m h d w; d is 24 h). 0, or -1 if it is no duration. */
+/* "1h30m", "-5s" … to microseconds (us ms s m h d w; d is 24 h). 0, or -1: it is no duration. */
 int tm_duration_parse(const char *text, size_t size, int64_t *out_us);
 /* "64M", "1.5G", "4096": powers of 1024. 0, or -1. */
 int tm_size_parse(const char *text, size_t size, uint64_t *out_bytes);
