@@ -339,7 +339,7 @@ Test(zone, rules_by_day_of_year, .init = use_files) {
   cr_assert_not_null(z);
   int64_t new_year_2024 = INT64_C(1704067200) * SECOND;
   cr_expect_eq(tm_zone_next_transition(z, new_year_2024 + 40 * DAY),
-               new_year_2024 + 59 * DAY - 3600 * SECOND); /* 29 February, on a clock an hour ahead */
+               new_year_2024 + 59 * DAY - 3600 * SECOND); /* 29 February, an hour ahead */
   cr_expect_eq(tm_zone_next_transition(z, new_year_2024 + 59 * DAY), new_year_2024 + 60 * DAY);
 }
 
