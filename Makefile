@@ -16,6 +16,12 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SANITIZE ?=
 FUZZ_SECONDS ?= 60
+VENV ?= $(BUILD)/venv
+SEED ?= 1
+
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc) --no-print-directory
+endif
 
 # The rooms, lowest first. A room includes only rooms before it; `make tidy` checks that.
 ROOMS := base store column kernel format io expr state stage operator connector plan delivery \
@@ -62,8 +68,8 @@ LIB := $(BUILD)/libtidemill.a
 # ---------------------------------------------------------------- the program
 
 .DEFAULT_GOAL := all
-.PHONY: all lib deps demo test test-long test-programs bench tidy asan tsan fuzz install unit \
-  golden-accept clean FORCE
+.PHONY: all lib deps demo test test-long test-programs test-builds bench tidy asan tsan fuzz fuzzers \
+  install unit golden-accept clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -164,7 +170,10 @@ $(OBJ)/gen/lua_embed.o: $(LUA_SRC)
 # ---------------------------------------------------------------- tests
 
 # One Criterion program of all rooms; Criterion finds the tests in it.
-$(BUILD)/tests: $(TEST_OBJ) $(LIB)
+# Under ThreadSanitizer a runner of our own stands in for Criterion's, which cannot work there.
+RUNNER := $(if $(findstring thread,$(SANITIZE)),$(OBJ)/tests/support/plain_runner.o)
+
+$(BUILD)/tests: $(TEST_OBJ) $(RUNNER) $(LIB)
 	@echo "  link $@"
 	@$(LINK) $^ $(LIBS) -lcriterion -o $@
 test-programs: all $(if $(TEST_SRC),$(BUILD)/tests)
@@ -178,7 +187,7 @@ ifneq ($(ROOM),)
 $(BUILD)/unit-$(ROOM).a: $(filter-out %/cli/main.o,$(UNIT_OBJ))
 	@rm -f $@
 	@$(AR) rcs $@ $^
-$(BUILD)/unit-$(ROOM): $(UNIT_TESTS) $(BUILD)/unit-$(ROOM).a
+$(BUILD)/unit-$(ROOM): $(UNIT_TESTS) $(RUNNER) $(BUILD)/unit-$(ROOM).a
 	@echo "  link $@"
 	@$(LINK) $^ $(LIBS) -lcriterion -o $@
 unit: $(BUILD)/unit-$(ROOM)
@@ -187,6 +196,79 @@ else
 unit:
 	@echo "usage: make unit ROOM=base [FILTER='suite/test']" >&2; exit 2
 endif
+
+# Everything that fits in ten minutes. The runner sums up; its last line is `N passed, N failed`.
+test: deps
+	@$(MAKE) test-builds && $(RUN_TESTS)
+# The whole suite under every sanitizer, and long random runs from any SEED.
+test-long: deps
+	@$(MAKE) test-builds && $(RUN_TESTS) --long
+RUN_TESTS = python3 tests/run_tests.py --build $(BUILD) --python $(VENV)/bin/python --seed $(SEED) \
+  $(ONLY)
+test-builds: test-programs asan tsan $(VENV)/.made
+asan:
+	@$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined test-programs
+tsan:
+	@$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread test-programs
+golden-accept: all
+	@python3 tests/golden/golden.py --tidemill $(BUILD)/tidemill --accept $(CASE)
+
+$(VENV)/.made: tests/requirements.txt
+	@echo "  venv $(VENV)"
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+# The rules of the house: what they are stands at the top of tidy.lua.
+tidy: $(LIB)
+	@lua5.4 tests/tidy/tidy_test.lua
+	@lua5.4 tests/tidy/tidy.lua . $(LIB)
+
+bench: deps
+	@$(MAKE) all $(VENV)/.made
+	@TIDEMILL=$(BUILD)/tidemill $(VENV)/bin/python tests/bench/bench.py $(B)
+
+# tests/fuzz/<name>_fuzz.c each define LLVMFuzzerTestOneInput; inputs that were found stay in BUILD.
+FUZZERS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+fuzz:
+	@command -v clang >/dev/null || { echo "tidemill: make fuzz needs clang" >&2; exit 1; }
+	@$(MAKE) BUILD=$(BUILD)/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzzers
+	@for f in $(FUZZERS); do mkdir -p $(BUILD)/fuzz/corpus/$$f; echo "  fuzz $$f"; \
+	  $(BUILD)/fuzz/$${f}_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=1 \
+	    -rss_limit_mb=512 -artifact_prefix=$(BUILD)/fuzz/ -verbosity=0 -print_final_stats=1 \
+	    $(BUILD)/fuzz/corpus/$$f || exit 1; done
+fuzzers: $(FUZZERS:%=$(BUILD)/%_fuzz)
+$(BUILD)/%_fuzz: $(OBJ)/tests/fuzz/%_fuzz.o $(LIB)
+	@echo "  link $@"
+	@$(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
+
+# ---------------------------------------------------------------- packages, demo, installing
+
+PACKAGES := gcc libc6-dev make pkg-config binutils lua5.4 liblua5.4-dev libuv1-dev libmsgpack-dev \
+  zlib1g-dev libzstd-dev libcriterion-dev python3 python3-venv
+deps:
+	@command -v dpkg-query >/dev/null || { echo "not a Debian system; needed: $(PACKAGES)"; exit 0; }; \
+	missing=; for p in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	done; \
+	[ -z "$$missing" ] || { echo "installing$$missing"; \
+	  [ $$(id -u) = 0 ] && as_root= || as_root=sudo; \
+	  $$as_root apt-get update -q && \
+	  DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -q -y --no-install-recommends $$missing; }
+
+DEMO := pipelines/end_of_day/report.lua
+demo: deps
+	@$(MAKE) all
+	@$(BUILD)/tidemill run $(DEMO)
+
+install: all
+	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/tidemill \
+	  $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 755 $(BUILD)/tidemill $(DESTDIR)$(PREFIX)/bin/tidemill
+	@for header in $(wildcard runtime/include/tidemill/*.h); do \
+	  install -m 644 $$header $(DESTDIR)$(PREFIX)/include/tidemill/; done
+	@printf '%s\n' 'Name: tidemill' 'Description: headers for native modules' 'Version: $(VERSION)' \
+	  'Cflags: -I$(PREFIX)/include' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/tidemill.pc
 
 clean:
 	rm -rf $(BUILD)
