@@ -56,7 +56,7 @@ typedef struct tm_result {
                           allocated by the function, NULL where every row stays */
   tm_row_error *errors;
   uint32_t error_count, error_capacity;
-  const tm_batch *pins; /* set to the input where a string column may borrow its bytes, else NULL */
+  const tm_batch *pins; /* set to the input where a column may borrow its data or bytes, else NULL */
 } tm_result;
 
 struct tm_function {
@@ -72,7 +72,10 @@ struct tm_function {
   const char *why;           /* not compiled: the construct that stopped it, with its line */
   const char *text;          /* compiled: the trees as text, for explain */
   /* Runs rows of the selection in the VM; complete for every shape. Also takes the rows that a
-   * compiled tree could not decide (`guard misses`). 0, or -1 with err (limits, memory). */
+   * compiled tree could not decide (`guard misses`). 0, or -1 with err (limits, memory).
+   * A column whose data is NULL it allocates, with valid unless its type is not_null; one that has
+   * data (guard misses) it fills in at `rows` only, valid is then there unless not_null. The same
+   * for keep: where it is set, keep[row] is written; where not, it may allocate it (set to 1). */
   int (*call)(const tm_function *function, void *worker, const tm_batch *batch,
               const uint32_t *rows, uint32_t count, tm_result *result, tm_error *err);
 };
@@ -81,6 +84,11 @@ struct tm_function {
  * result comes with arena and columns set, the rest zeroed. 0, or -1 with err. */
 int tm_function_evaluate(const tm_function *function, void *worker, const tm_batch *batch,
                          tm_result *result, tm_error *err);
+/* For a TRUTH function: the selected rows for which it holds, ascending, into rows_out (room for
+ * batch->selected), without making a column. Refused rows are in result->errors, not in rows_out.
+ * result comes with arena set, the rest zeroed. 0, or -1 with err. */
+int tm_function_select(const tm_function *function, void *worker, const tm_batch *batch,
+                       uint32_t *rows_out, uint32_t *out_count, tm_result *result, tm_error *err);
 /* Appends to result->errors. 0, or -1 when out of memory. */
 int tm_result_refuse(tm_result *result, uint32_t row, tm_reason reason, int script_line,
                      const char *message);
