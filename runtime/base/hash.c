@@ -9,7 +9,7 @@
 uint64_t tm_hash_long_bytes(const uint8_t *bytes, size_t size) {
   const uint8_t *at = bytes;
   size_t left = size;
-  uint64_t one = TM_HASH_A ^ size, two = TM_HASH_C;
+  uint64_t one = tm_hash_fold(size ^ TM_HASH_A, TM_HASH_B), two = TM_HASH_C;
   while (left > 32) {
     one = tm_hash_fold(tm_hash_read64(at) ^ TM_HASH_B, tm_hash_read64(at + 8) ^ one);
     two = tm_hash_fold(tm_hash_read64(at + 16) ^ TM_HASH_D, tm_hash_read64(at + 24) ^ two);
