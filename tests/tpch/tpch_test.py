@@ -1,8 +1,10 @@
 """All 22 TPC-H answers at scale factor 0.01, with one worker and with three, against DuckDB.
 
-Each case is one query with one number of workers. `tpch_test.py q03 q07` runs only those.
+Each case is one query with one number of workers. `tpch_test.py q03 q07` runs only those, SCALE=
+takes another scale factor.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from support.program import ROOT, run
 from support.report import Report
 from tpch import answers, tables
 
-SCALE = "0.01"
+SCALE = os.environ.get("SCALE") or ("0.1" if "TM_TEST_LONG" in os.environ else "0.01")
 
 
 def main():
