@@ -8,10 +8,8 @@
 #include "base/value.h"
 #include "stage/stage.h"
 
-typedef enum tm_node_kind { TM_NODE_SOURCE, TM_NODE_STEP, TM_NODE_SINK } tm_node_kind;
-
 typedef struct tm_node {
-  tm_node_kind kind;
+  tm_stage_role role;      /* source, step or sink: a verb may be more than one */
   const char *verb;        /* "csv", "filter", "agg" … */
   const char *name;        /* :name "…"; NULL without */
   int script_line;

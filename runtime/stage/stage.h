@@ -10,6 +10,7 @@
 #ifndef TM_STAGE_STAGE_H
 #define TM_STAGE_STAGE_H
 
+#include "base/bytes.h"
 #include "base/value.h"
 #include "column/batch.h"
 #include "stage/out.h"
@@ -62,7 +63,8 @@ typedef struct tm_bind {
   const tm_schema *output;     /* NULL for a sink */
   void *plan;                  /* what the stage keeps from binding; read-only while it runs */
   tm_order order;
-  bool single;                 /* wants all rows in one lane, in order: sinks, limit */
+  bool single;                 /* wants all rows in lane 0, in order: sinks, limit */
+  bool ordered;                /* its result depends on the order of its input (single ones too) */
   bool wants_ordinals;         /* its input must carry ordinals */
   bool rejects;                /* may refuse rows */
   bool chooses;                /* limit, top, sample …: no filter moves across it */
@@ -75,6 +77,7 @@ typedef struct tm_bind {
   const struct tm_function *const *pushed; /* a source: filters to apply before rows leave it */
   uint32_t pushed_count;
   bool emits_ordinals;         /* a source: somebody wants ordinals */
+  bool ordered_input;          /* batches come in order of `sequence`, else in no order at all */
   const struct tm_bind *rejects_to; /* endpoint of refused rows; NULL: the first one fails the run */
   bool skip_rejects;           /* on_error = "skip" */
 } tm_bind;
@@ -87,6 +90,7 @@ typedef struct tm_stage_env {
   void *worker;                /* the lane's host for row functions */
   void *shared;                /* what share() made; NULL without */
   tm_ledger *ledger;           /* of this instance; the lane counts `in` and `passed` */
+  const int *draining;         /* atomic; once set, a source takes no new morsel and finishes */
   void (*wake)(void *waker);   /* from any thread: every blocked instance gets a resume() */
   void *waker;
 } tm_stage_env;
@@ -107,6 +111,7 @@ typedef struct tm_stage {
   const char *summary;
   int inputs;                  /* 0 source, 1, 2; -1: any number from 1 */
   bool sink;
+  bool listens;                /* resume() comes after a wake even while it wants input */
   const tm_option *options;    /* ends with a NULL name; NULL: any (it checks them itself) */
   /* Types and everything that can be wrong, before any row. 0 or -1. */
   int (*bind)(tm_bind *bind, tm_error *err);
@@ -123,11 +128,13 @@ typedef struct tm_stage {
   tm_flow (*advance)(void *self, uint32_t port, int64_t watermark_us, int64_t *out_watermark_us,
                      tm_out *out, tm_error *err);
   /* Appends the state of this instance; between any two calls. NULL: stateless. */
-  int (*save)(void *self, struct tm_bytes *out, tm_error *err);
+  int (*save)(void *self, tm_bytes *out, tm_error *err);
   /* No more input on that port. Once all ports ended: FINISHED when everything is out. */
   tm_flow (*finish)(void *self, uint32_t port, tm_out *out, tm_error *err);
   /* Mask of ports on which input is welcome now; NULL: all. */
   uint32_t (*wants)(void *self);
+  /* Nobody reads its output any more: the other lanes may have to know. NULL: nothing to do. */
+  void (*cancel)(void *self);
   void (*close)(void *self);
   void (*unshare)(void *shared);
   /* A sink: makes its output visible, once the whole run has succeeded; or throws it away. */
@@ -136,6 +143,9 @@ typedef struct tm_stage {
 
 /* The table that the build generates from the file names of operator/ and connector/; NULL ends it. */
 extern const tm_stage *const tm_stage_table[];
-const tm_stage *tm_stage_find(const char *verb);
+/* One verb may name a source and a sink ("csv"). */
+typedef enum tm_stage_role { TM_ROLE_SOURCE, TM_ROLE_STEP, TM_ROLE_SINK } tm_stage_role;
+tm_stage_role tm_stage_role_of(const tm_stage *stage);
+const tm_stage *tm_stage_find(const char *verb, tm_stage_role role); /* NULL: none */
 
 #endif

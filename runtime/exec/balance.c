@@ -1,0 +1,114 @@
+/* exec/balance.c: see balance.h. The run's line follows source rows up to the first step that
+ * absorbs or expands; what they become there counts as passed, for they arrived. */
+#include "exec/balance.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/refuse.h"
+
+/* Nodes whose input rows are source rows, one for one. */
+static bool carries_source_rows(const tm_plan *plan, const tm_run_result *result,
+                                const bool *carries, uint32_t node) {
+  bool any = false;
+  for (uint32_t i = 0; i < plan->edge_count; i++) {
+    const tm_edge *e = &plan->edges[i];
+    if (e->to != node || e->refused) continue;
+    const tm_ledger *from = &result->nodes[e->from];
+    if (!carries[e->from] || from->produced > 0 || from->absorbed > 0) return false;
+    any = true;
+  }
+  return any || plan->nodes[node]->input_count == 0;
+}
+
+void tm_balance_total(const tm_plan *plan, tm_run_result *result) {
+  bool *carries = tm_arena_zero(plan->arena, plan->node_count + 1);
+  tm_ledger *total = &result->total;
+  for (uint32_t i = 0; i < plan->node_count && carries != NULL; i++) {
+    const tm_bind *bind = plan->nodes[i];
+    const tm_ledger *l = &result->nodes[i];
+    bool source = bind->input_count == 0 && !bind->stage->sink;
+    if (source) result->rows_in += l->in;
+    if (bind->stage->sink && bind->input_count > 0) result->rows_out += l->in;
+    carries[i] = !bind->stage->sink && carries_source_rows(plan, result, carries, i);
+    if (!carries[i]) continue;
+    total->filtered += l->filtered;
+    total->duplicate += l->duplicate;
+    total->late += l->late;
+    total->rejected += l->rejected;
+    total->unmatched += l->unmatched;
+    total->held += l->held;
+  }
+  total->in = result->rows_in;
+  uint64_t gone = total->filtered + total->duplicate + total->late + total->rejected +
+                  total->unmatched + total->held;
+  /* Rows that a branch copied were counted once a branch when they left. */
+  total->passed = gone <= total->in ? total->in - gone : 0;
+  if (gone > total->in) total->produced = gone - total->in;
+}
+
+static int fail_step(const tm_plan *plan, uint32_t node, const tm_ledger *l, tm_error *err) {
+  tm_fail(err, TM_E_LEDGER,
+          "step does not balance: in %" PRIu64 " + produced %" PRIu64 " is not passed %" PRIu64
+          " + filtered %" PRIu64 " + duplicate %" PRIu64 " + late %" PRIu64 " + rejected %" PRIu64
+          " + unmatched %" PRIu64 " + absorbed %" PRIu64 " + held %" PRIu64,
+          l->in, l->produced, l->passed, l->filtered, l->duplicate, l->late, l->rejected,
+          l->unmatched, l->absorbed, l->held);
+  tm_error_help(err, "this is a bug in tidemill; please report it with the script");
+  tm_refuse_place(err, plan, plan->nodes[node]);
+  return -1;
+}
+
+int tm_balance_check(const tm_plan *plan, const tm_run_result *result, tm_error *err) {
+  for (uint32_t i = 0; i < plan->node_count; i++) {
+    const tm_ledger *l = &result->nodes[i];
+    if (!tm_ledger_balances(l)) return fail_step(plan, i, l, err);
+    uint64_t came = 0;
+    bool fed = false;
+    for (uint32_t k = 0; k < plan->edge_count; k++) {
+      const tm_edge *e = &plan->edges[k];
+      if (e->to != i) continue;
+      fed = true;
+      came += e->refused ? result->nodes[e->from].rejected : result->nodes[e->from].passed;
+    }
+    if (!fed || came == l->in) continue;
+    tm_fail(err, TM_E_LEDGER, "%" PRIu64 " rows left for this step, %" PRIu64 " came in", came,
+            l->in);
+    tm_refuse_place(err, plan, plan->nodes[i]);
+    return -1;
+  }
+  return 0;
+}
+
+/* "0.1%" of the rows, or a count; < 0: not given. */
+static double allowed_rows(const tm_value *v, uint64_t rows) {
+  if (v == NULL) return -1;
+  if (v->kind == TM_VALUE_INT) return (double)v->integer;
+  if (v->kind == TM_VALUE_FLOAT) return v->number;
+  if (v->kind != TM_VALUE_TEXT) return -1;
+  char *end;
+  double value = strtod(v->text, &end);
+  return *end == '%' ? value * (double)rows / 100 : value;
+}
+
+int tm_balance_max_bad(const tm_plan *plan, const tm_run_result *result, tm_error *err) {
+  for (uint32_t i = 0; i < plan->node_count; i++) {
+    const tm_bind *bind = plan->nodes[i];
+    if (bind->input_count > 0 || bind->options == NULL) continue;
+    const tm_value *v = tm_value_get(bind->options, "max_bad");
+    const tm_ledger *l = &result->nodes[i];
+    double allowed = allowed_rows(v, l->in);
+    if (allowed < 0 || (double)l->rejected <= allowed) continue;
+    char said[48];
+    if (v->kind == TM_VALUE_TEXT) snprintf(said, sizeof said, "%s", v->text);
+    else snprintf(said, sizeof said, "%g", allowed);
+    tm_fail(err, TM_E_MAX_BAD, "%" PRIu64 " of %" PRIu64 " rows were refused, max_bad is %s",
+            l->rejected, l->in, said);
+    tm_refuse_place(err, plan, bind);
+    tm_error_token(err, "max_bad", "");
+    return -1;
+  }
+  return 0;
+}

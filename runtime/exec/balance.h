@@ -1,0 +1,14 @@
+/* exec/balance.h: the books of a run: every step balances, and so does every edge. */
+#ifndef TM_EXEC_BALANCE_H
+#define TM_EXEC_BALANCE_H
+
+#include "exec/run.h"
+
+/* rows_in, rows_out and the total of the run's line. */
+void tm_balance_total(const tm_plan *plan, tm_run_result *result);
+/* 0, or -1 and TM_E_LEDGER: a bug. */
+int tm_balance_check(const tm_plan *plan, const tm_run_result *result, tm_error *err);
+/* 0, or -1 and TM_E_MAX_BAD: a source refused more rows than it may. */
+int tm_balance_max_bad(const tm_plan *plan, const tm_run_result *result, tm_error *err);
+
+#endif

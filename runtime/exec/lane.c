@@ -1,0 +1,347 @@
+/* exec/lane.c: see lane.h. The invariant: a batch is owned by exactly one queue or one call. */
+#include "exec/lane.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "exec/refuse.h"
+#include "exec/run_state.h"
+
+enum { QUEUE_MAX = 2 };
+
+typedef struct port {
+  tm_batch **batches; /* ring */
+  uint32_t first, count, capacity;
+  uint32_t producers; /* edges whose stage has not ended */
+  bool told;          /* finish() was called */
+  bool closed;        /* the stage takes no more: what comes is dropped and counted */
+} port;
+
+typedef struct target { uint32_t node, port; bool buffering; } target;
+
+typedef struct node {
+  const tm_bind *bind;
+  void *self;
+  tm_ledger ledger;
+  tm_flow flow;
+  bool open, woken;
+  port *ports;
+  target *targets;          /* of the main output */
+  uint32_t target_count;
+  target refused;           /* where refused rows go */
+  bool has_refused;
+  uint64_t rows_in, rows_out; /* copies of the ledger that other threads may read */
+} node;
+
+struct tm_lane {
+  tm_run *run;
+  uint32_t index, count;
+  void *worker;
+  node *nodes;
+  tm_arena arena;  /* of the lane's own structure */
+  tm_arena scratch; /* of rejects, emptied after every call */
+};
+
+static uint32_t port_total(const tm_bind *bind) {
+  return bind->input_count > 0 ? bind->input_count : 1;
+}
+
+/* ---------------------------------------------------------------- creation */
+
+static void connect(tm_lane *lane, const tm_edge *edge) {
+  node *from = &lane->nodes[edge->from];
+  target to = {edge->to, edge->port, edge->buffering};
+  if (edge->refused) {
+    from->refused = to;
+    from->has_refused = true;
+  } else {
+    from->targets[from->target_count++] = to;
+  }
+  lane->nodes[edge->to].ports[edge->port].producers++;
+}
+
+static int open_node(tm_lane *lane, uint32_t index, void *const *shared, tm_error *err) {
+  node *n = &lane->nodes[index];
+  const tm_stage *stage = n->bind->stage;
+  tm_stage_env env = {
+    .bind = n->bind, .budget = lane->run->budget, .lane = lane->index,
+    .lanes = lane->run->lanes, .worker = lane->worker, .shared = shared[index],
+    .ledger = &n->ledger, .draining = &lane->run->draining, .wake = tm_run_wake,
+    .waker = lane->run,
+  };
+  n->flow = n->bind->input_count == 0 && !stage->sink ? TM_FLOW_MORE : TM_FLOW_INPUT;
+  if (stage->open == NULL) return 0;
+  if (stage->open(&env, &n->self, err) < 0) return -1;
+  n->open = true;
+  return 0;
+}
+
+tm_lane *tm_lane_create(tm_run *run, uint32_t index, void *worker, void *const *shared,
+                        tm_error *err) {
+  const tm_plan *plan = run->plan;
+  tm_lane *lane = tm_alloc_zero(run->budget, sizeof *lane);
+  if (lane == NULL) {
+    tm_fail(err, TM_E_MEMORY, "lane: out of memory");
+    return NULL;
+  }
+  *lane = (tm_lane){.run = run, .index = index, .count = plan->node_count, .worker = worker};
+  tm_arena_init(&lane->arena, run->budget);
+  tm_arena_init(&lane->scratch, run->budget);
+  lane->nodes = tm_arena_zero(&lane->arena, (plan->node_count + 1) * sizeof *lane->nodes);
+  for (uint32_t i = 0; lane->nodes != NULL && i < plan->node_count; i++) {
+    node *n = &lane->nodes[i];
+    n->bind = plan->nodes[i];
+    n->ports = tm_arena_zero(&lane->arena, port_total(n->bind) * sizeof *n->ports);
+    n->targets = tm_arena_zero(&lane->arena, (plan->edge_count + 1) * sizeof *n->targets);
+    if (n->ports == NULL || n->targets == NULL) lane->nodes = NULL;
+  }
+  if (lane->nodes == NULL) {
+    tm_fail(err, TM_E_MEMORY, "lane: out of memory");
+    tm_lane_destroy(lane);
+    return NULL;
+  }
+  for (uint32_t i = 0; i < plan->edge_count; i++) connect(lane, &plan->edges[i]);
+  for (uint32_t i = plan->node_count; i > 0; i--) {
+    if (open_node(lane, i - 1, shared, err) < 0) {
+      tm_lane_destroy(lane);
+      return NULL;
+    }
+  }
+  return lane;
+}
+
+/* ---------------------------------------------------------------- queues */
+
+static int port_put(tm_lane *lane, port *p, tm_batch *taken) {
+  if (p->count == p->capacity) {
+    uint32_t capacity = p->capacity == 0 ? 4 : p->capacity * 2;
+    tm_batch **grown = tm_alloc(lane->run->budget, capacity * sizeof *grown);
+    if (grown == NULL) {
+      tm_batch_release(taken);
+      return -1;
+    }
+    for (uint32_t i = 0; i < p->count; i++) {
+      grown[i] = p->batches[(p->first + i) % p->capacity];
+    }
+    tm_free(lane->run->budget, p->batches, p->capacity * sizeof *grown);
+    p->batches = grown;
+    p->capacity = capacity;
+    p->first = 0;
+  }
+  p->batches[(p->first + p->count) % p->capacity] = taken;
+  p->count++;
+  return 0;
+}
+
+static tm_batch *port_take(port *p) {
+  assert(p->count > 0);
+  tm_batch *batch = p->batches[p->first];
+  p->first = (p->first + 1) % p->capacity;
+  p->count--;
+  return batch;
+}
+
+static bool has_room(const tm_lane *lane, const node *n) {
+  for (uint32_t i = 0; i < n->target_count; i++) {
+    const port *p = &lane->nodes[n->targets[i].node].ports[n->targets[i].port];
+    if (!p->closed && !n->targets[i].buffering && p->count >= QUEUE_MAX) return false;
+  }
+  return true;
+}
+
+static int send(tm_lane *lane, target to, tm_batch *taken) {
+  node *n = &lane->nodes[to.node];
+  port *p = &n->ports[to.port];
+  n->ledger.in += taken->selected;
+  if (!p->closed) return port_put(lane, p, taken);
+  n->ledger.filtered += taken->selected;
+  tm_batch_release(taken);
+  return 0;
+}
+
+/* ---------------------------------------------------------------- the end of a stage */
+
+static void end_target(tm_lane *lane, target to) {
+  port *p = &lane->nodes[to.node].ports[to.port];
+  assert(p->producers > 0);
+  p->producers--;
+}
+
+static bool all_closed(const tm_lane *lane, const node *n) {
+  for (uint32_t i = 0; i < n->target_count; i++) {
+    if (!lane->nodes[n->targets[i].node].ports[n->targets[i].port].closed) return false;
+  }
+  return true;
+}
+
+/* The stage emits nothing more: its input is closed, its consumers' ports lose a producer. */
+static void end_node(tm_lane *lane, node *n) {
+  n->flow = TM_FLOW_FINISHED;
+  for (uint32_t i = 0; i < port_total(n->bind); i++) {
+    port *p = &n->ports[i];
+    p->closed = true;
+    while (p->count > 0) {
+      tm_batch *batch = port_take(p);
+      n->ledger.filtered += batch->selected;
+      tm_batch_release(batch);
+    }
+  }
+  for (uint32_t i = 0; i < n->target_count; i++) end_target(lane, n->targets[i]);
+  if (n->has_refused) end_target(lane, n->refused);
+}
+
+/* ---------------------------------------------------------------- one call */
+
+static int deliver_main(tm_lane *lane, node *n, tm_batch *batch) {
+  uint32_t rows = batch->selected;
+  n->ledger.passed += rows;
+  if (n->bind->input_count == 0) n->ledger.in += rows;
+  for (uint32_t i = 0; i < n->target_count; i++) {
+    bool last = i + 1 == n->target_count;
+    if (!last) tm_batch_retain(batch);
+    if (send(lane, n->targets[i], batch) == 0) continue;
+    if (!last) tm_batch_release(batch);
+    return -1;
+  }
+  if (n->target_count == 0) tm_batch_release(batch);
+  return 0;
+}
+
+static int deliver(tm_lane *lane, node *n, tm_out *out, tm_error *err) {
+  if (out->main != NULL && deliver_main(lane, n, out->main) < 0) {
+    return tm_fail(err, TM_E_MEMORY, "out of memory in step '%s'", n->bind->name);
+  }
+  if (out->reject_count == 0) return 0;
+  n->ledger.rejected += out->reject_count;
+  if (n->bind->input_count == 0) n->ledger.in += out->reject_count;
+  if (n->bind->skip_rejects) return 0;
+  if (!n->has_refused) {
+    tm_run_refuse(lane->run, n->bind, out->rejects, out->reject_count);
+    return 0;
+  }
+  tm_batch *refused = tm_refuse_batch(lane->run->budget, lane->run->plan, n->bind, out);
+  if (refused == NULL || send(lane, n->refused, refused) < 0) {
+    return tm_fail(err, TM_E_MEMORY, "out of memory in step '%s'", n->bind->name);
+  }
+  return 0;
+}
+
+static tm_lane_step settle(tm_lane *lane, node *n, tm_flow flow, tm_out *out, tm_error *err) {
+  if (flow == TM_FLOW_FAILED) {
+    tm_batch_release(out->main);
+    if (err->step[0] == '\0') tm_refuse_place(err, lane->run->plan, n->bind);
+    return TM_LANE_FAILED;
+  }
+  int delivered = deliver(lane, n, out, err);
+  tm_arena_reset(&lane->scratch);
+  if (delivered < 0) return TM_LANE_FAILED;
+  n->flow = flow;
+  if (flow == TM_FLOW_FINISHED) end_node(lane, n);
+  __atomic_store_n(&n->rows_in, n->ledger.in, __ATOMIC_RELAXED);
+  __atomic_store_n(&n->rows_out, n->ledger.passed, __ATOMIC_RELAXED);
+  return TM_LANE_WORKED;
+}
+
+static bool may_resume(const tm_lane *lane, const node *n) {
+  if (n->bind->stage->resume == NULL) return false;
+  if (n->flow == TM_FLOW_MORE) return has_room(lane, n);
+  if (!n->woken) return false;
+  bool waits = n->flow == TM_FLOW_BLOCKED ||
+               (n->flow == TM_FLOW_INPUT && n->bind->stage->listens);
+  return waits && has_room(lane, n);
+}
+
+/* A port that is welcome and has a batch, or has just ended; -1 without. */
+static int ready_port(const tm_lane *lane, const node *n) {
+  const tm_stage *stage = n->bind->stage;
+  uint32_t wanted = stage->wants != NULL ? stage->wants(n->self) : UINT32_MAX;
+  for (uint32_t i = 0; i < n->bind->input_count; i++) {
+    const port *p = &n->ports[i];
+    if ((wanted >> i & 1) == 0 || p->closed) continue;
+    if (p->count > 0) return (int)i;
+    if (p->producers > 0 || p->told) continue;
+    if (!__atomic_load_n(&lane->run->draining, __ATOMIC_RELAXED)) return (int)i;
+  }
+  return -1;
+}
+
+static tm_lane_step step_input(tm_lane *lane, node *n, int ready, tm_error *err) {
+  const tm_stage *stage = n->bind->stage;
+  port *p = &n->ports[ready];
+  tm_out out = {.arena = &lane->scratch};
+  tm_flow flow;
+  if (p->count > 0) {
+    tm_batch *batch = port_take(p);
+    if (stage->sink) n->ledger.passed += batch->selected;
+    flow = stage->push(n->self, (uint32_t)ready, batch, &out, err);
+  } else {
+    p->told = true;
+    flow = stage->finish(n->self, (uint32_t)ready, &out, err);
+  }
+  return settle(lane, n, flow, &out, err);
+}
+
+static tm_lane_step step_node(tm_lane *lane, node *n, tm_error *err) {
+  if (n->flow == TM_FLOW_FINISHED) return TM_LANE_IDLE;
+  if (n->target_count > 0 && all_closed(lane, n)) {
+    if (n->bind->stage->cancel != NULL) n->bind->stage->cancel(n->self);
+    end_node(lane, n);
+    return TM_LANE_WORKED;
+  }
+  if (may_resume(lane, n)) {
+    tm_out out = {.arena = &lane->scratch};
+    n->woken = false;
+    return settle(lane, n, n->bind->stage->resume(n->self, &out, err), &out, err);
+  }
+  if (n->flow != TM_FLOW_INPUT || !has_room(lane, n)) return TM_LANE_IDLE;
+  int ready = ready_port(lane, n);
+  return ready < 0 ? TM_LANE_IDLE : step_input(lane, n, ready, err);
+}
+
+tm_lane_step tm_lane_run_step(tm_lane *lane, tm_error *err) {
+  bool all_finished = true;
+  for (uint32_t i = lane->count; i > 0; i--) {
+    node *n = &lane->nodes[i - 1];
+    if (n->flow == TM_FLOW_FINISHED) continue;
+    all_finished = false;
+    tm_lane_step step = step_node(lane, n, err);
+    if (step != TM_LANE_IDLE) return step;
+  }
+  if (all_finished) return TM_LANE_DONE;
+  /* A run that has failed only drains: nothing more will come, nobody is told of an end. */
+  if (__atomic_load_n(&lane->run->draining, __ATOMIC_ACQUIRE)) return TM_LANE_DONE;
+  return TM_LANE_IDLE;
+}
+
+void tm_lane_notice_wake(tm_lane *lane) {
+  for (uint32_t i = 0; i < lane->count; i++) lane->nodes[i].woken = true;
+}
+
+void tm_lane_destroy(tm_lane *lane) {
+  if (lane == NULL) return;
+  for (uint32_t i = lane->nodes == NULL ? 0 : lane->count; i > 0; i--) {
+    node *n = &lane->nodes[i - 1];
+    if (n->open) n->bind->stage->close(n->self);
+    for (uint32_t k = 0; k < port_total(n->bind); k++) {
+      port *p = &n->ports[k];
+      while (p->count > 0) tm_batch_release(port_take(p));
+      tm_free(lane->run->budget, p->batches, p->capacity * sizeof *p->batches);
+    }
+  }
+  tm_budget *budget = lane->run->budget;
+  tm_arena_deinit(&lane->scratch);
+  tm_arena_deinit(&lane->arena);
+  tm_free(budget, lane, sizeof *lane);
+}
+
+const tm_ledger *tm_lane_ledger(const tm_lane *lane, uint32_t index) {
+  return &lane->nodes[index].ledger;
+}
+
+uint64_t tm_lane_rows_in(const tm_lane *lane, uint32_t index) {
+  return __atomic_load_n(&lane->nodes[index].rows_in, __ATOMIC_RELAXED);
+}
+
+uint64_t tm_lane_rows_out(const tm_lane *lane, uint32_t index) {
+  return __atomic_load_n(&lane->nodes[index].rows_out, __ATOMIC_RELAXED);
+}

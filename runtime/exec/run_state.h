@@ -1,0 +1,34 @@
+/* exec/run_state.h: what the lanes of a run share: the wake-up, the failure, the cancel. */
+#ifndef TM_EXEC_RUN_STATE_H
+#define TM_EXEC_RUN_STATE_H
+
+#include "base/env.h"
+#include "exec/run.h"
+
+struct tm_run {
+  const tm_plan *plan;
+  tm_budget *budget;
+  uint32_t lanes;
+  const tm_run_options *options;
+  tm_mutex mutex;
+  tm_cond cond;
+  uint32_t generation;  /* of wakes; under the mutex */
+  uint32_t sleepers;    /* atomic: lanes that wait on cond */
+  uint32_t lanes_left;  /* under the mutex; the main thread waits for 0 */
+  tm_cond done;
+  int draining;         /* atomic: a row failed the run; sources stop, the rest is let out */
+  int stop;             /* atomic: end now */
+  /* The first failure, under the mutex. A failure of a row gives way to one of an earlier row. */
+  tm_error failure;
+  bool failed, row_failure;
+  uint32_t failed_source, failed_file;
+  uint64_t failed_ordinal;
+};
+
+void tm_run_wake(void *run);
+/* A refused row without endpoint: the run fails with the least (source, file, line). */
+void tm_run_refuse(tm_run *run, const tm_bind *bind, const tm_reject *rejects, uint32_t count);
+/* Any other failure: everything stops. */
+void tm_run_fail(tm_run *run, const tm_error *err);
+
+#endif

@@ -1,0 +1,168 @@
+/* plan/bind.c: see bind.h. Inputs have smaller indexes, so one pass in order meets every input
+ * bound. What goes wrong here is told with the script's line and the step's name. */
+#include "plan/bind.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plan/refused.h"
+#include "stage/options.h"
+
+enum { VERBS_MAX = 128 };
+
+static const tm_value no_options = {.kind = TM_VALUE_TABLE};
+
+static void place(tm_error *err, const tm_graph *graph, const tm_bind *bind) {
+  if (err->script[0] == '\0') snprintf(err->script, sizeof err->script, "%s", graph->job.script);
+  if (err->script_line == 0) err->script_line = bind->script_line;
+  if (err->step[0] == '\0' && bind->name != NULL) {
+    snprintf(err->step, sizeof err->step, "%s", bind->name);
+  }
+}
+
+static int unknown_verb(const tm_node *node, tm_error *err) {
+  const char *names[VERBS_MAX];
+  size_t count = 0;
+  for (const tm_stage *const *at = tm_stage_table; *at != NULL && count < VERBS_MAX; at++) {
+    if (tm_stage_role_of(*at) == node->role) names[count++] = (*at)->name;
+  }
+  if (tm_error_nearest(node->verb, names, count) == NULL) {
+    return tm_fail(err, TM_E_UNSUPPORTED, "'%s' is not in this version of tidemill yet",
+                   node->verb);
+  }
+  tm_fail(err, TM_E_VERB, "unknown verb '%.60s'", node->verb);
+  tm_error_suggest(err, node->verb, names, count);
+  return -1;
+}
+
+/* The last part of a path without its endings: "out/daily.csv.gz" is "daily". */
+static char *stem_of(tm_arena *arena, const char *path) {
+  const char *slash = strrchr(path, '/');
+  const char *from = slash == NULL ? path : slash + 1;
+  size_t size = strcspn(from, ".");
+  if (size == 0) size = strlen(from);
+  return tm_arena_text(arena, from, size);
+}
+
+static bool is_taken(tm_bind *const *nodes, uint32_t count, const char *name) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (strcmp(nodes[i]->name, name) == 0) return true;
+  }
+  return false;
+}
+
+/* :name, else a file's stem for ends, else the verb; a number is added where it is taken. */
+static const char *name_of(const tm_graph *graph, const tm_node *node, tm_bind *const *nodes,
+                           uint32_t count) {
+  if (node->name != NULL) return node->name;
+  const char *base = node->verb;
+  const tm_value *path = tm_value_get(node->options, "path");
+  if (node->role != TM_ROLE_STEP && path != NULL && path->kind == TM_VALUE_TEXT) {
+    base = strcmp(path->text, "-") == 0 ? (node->role == TM_ROLE_SINK ? "stdout" : "stdin")
+                                        : stem_of(graph->arena, path->text);
+  }
+  const char *name = base;
+  for (int n = 2; name != NULL && is_taken(nodes, count, name); n++) {
+    name = tm_arena_format(graph->arena, "%s %d", base, n);
+  }
+  return name;
+}
+
+static const char *what_of(const tm_graph *graph, const tm_node *node) {
+  if (node->role == TM_ROLE_STEP) return node->verb;
+  return tm_arena_format(graph->arena, "tm.%s", node->verb);
+}
+
+static int set_inputs(tm_bind *bind, const tm_node *node, tm_bind *const *nodes, tm_error *err) {
+  int wanted = bind->stage->inputs;
+  if (wanted >= 0 && (uint32_t)wanted != node->input_count &&
+      !(bind->stage->sink && node->input_count == 0)) {
+    return tm_fail(err, TM_E_JOB, "'%s' takes %d inputs, not %u", bind->verb, wanted,
+                   node->input_count);
+  }
+  bind->input_count = node->input_count;
+  for (uint32_t i = 0; i < node->input_count; i++) {
+    const tm_bind *input = nodes[node->inputs[i]];
+    if (input->output == NULL) {
+      return tm_fail(err, TM_E_JOB, "step '%s' has no output to read", input->name);
+    }
+    bind->inputs[i] = input->output;
+    bind->input_rows[i] = input->rows_estimate;
+  }
+  if (bind->stage->sink && node->input_count == 0) {
+    bind->input_count = 1; /* only refused rows come */
+    bind->inputs[0] = &tm_refused_visible_schema;
+  }
+  return 0;
+}
+
+static int bind_stage(const tm_graph *graph, const char *what, tm_bind *bind, tm_error *err) {
+  if (bind->stage->options != NULL &&
+      tm_options_check(bind->stage->options, bind->options, what, err) < 0) {
+    return -1;
+  }
+  if (bind->stage->bind(bind, err) < 0) {
+    assert(err->code != TM_E_NONE);
+    return -1;
+  }
+  if (bind->output == NULL || bind->stage->sink) return 0;
+  for (uint32_t i = 0; i < bind->output->count; i++) {
+    const char *name = bind->output->fields[i].name;
+    if ((uint32_t)tm_schema_find(bind->output, name) == i) continue;
+    tm_fail(err, TM_E_COLUMNS, "column '%s' comes twice", name);
+    tm_error_token(err, name, "");
+    return tm_error_help(err, "take = { new = \"%s\" } or prefix renames columns of the right side",
+                         name);
+  }
+  (void)graph;
+  return 0;
+}
+
+static int bind_node(const tm_graph *graph, uint32_t index, tm_budget *budget, tm_bind **nodes,
+                     tm_error *err) {
+  const tm_node *node = &graph->nodes[index];
+  tm_bind *bind = tm_arena_zero(graph->arena, sizeof *bind);
+  if (bind == NULL) return tm_fail(err, TM_E_MEMORY, "plan: out of memory");
+  nodes[index] = bind;
+  *bind = (tm_bind){
+    .arena = graph->arena, .budget = budget, .job = &graph->job, .verb = node->verb,
+    .options = node->options != NULL ? node->options : &no_options,
+    .script_line = node->script_line, .node = index,
+  };
+  bind->name = name_of(graph, node, nodes, index);
+  if (bind->name == NULL) return tm_fail(err, TM_E_MEMORY, "plan: out of memory");
+  if (node->name != NULL && is_taken(nodes, index, node->name)) {
+    return tm_fail(err, TM_E_COLUMNS, "two steps are named '%s'", node->name);
+  }
+  bind->stage = tm_stage_find(node->verb, node->role);
+  if (bind->stage == NULL) return unknown_verb(node, err);
+  if (set_inputs(bind, node, nodes, err) < 0) return -1;
+  return bind_stage(graph, what_of(graph, node), bind, err);
+}
+
+int tm_bind_graph(const tm_graph *graph, tm_budget *budget, tm_bind **nodes, tm_error *err) {
+  for (uint32_t i = 0; i < graph->count; i++) {
+    if (bind_node(graph, i, budget, nodes, err) == 0) continue;
+    if (nodes[i] != NULL) place(err, graph, nodes[i]);
+    return -1;
+  }
+  return 0;
+}
+
+tm_bind *tm_bind_inserted(const tm_graph *graph, tm_budget *budget, const char *verb,
+                          const tm_value *options, const tm_bind *input, tm_error *err) {
+  tm_bind *bind = tm_arena_zero(graph->arena, sizeof *bind);
+  if (bind == NULL) {
+    tm_fail(err, TM_E_MEMORY, "plan: out of memory");
+    return NULL;
+  }
+  *bind = (tm_bind){
+    .arena = graph->arena, .budget = budget, .job = &graph->job, .verb = verb, .name = verb,
+    .options = options != NULL ? options : &no_options, .script_line = input->script_line,
+    .input_count = 1, .inputs = {input->output}, .input_rows = {input->rows_estimate},
+  };
+  bind->stage = tm_stage_find(verb, TM_ROLE_STEP);
+  assert(bind->stage != NULL);
+  return bind->stage->bind(bind, err) < 0 ? NULL : bind;
+}

@@ -1,0 +1,309 @@
+/* plan/plan.c: from bound nodes to what runs. Steps:
+ *
+ * 1. bind every node of the graph (bind.c);
+ * 2. find for every refused row its endpoint, and who depends on the order of rows;
+ * 3. assemble: copy nodes in order, put an exchange or an ordering before those that need all rows
+ *    in lane 0, connect the endpoints of refused rows behind an ordering of their own;
+ * 4. mark the edges of diamonds as buffering, find the columns that are needed, push filters
+ *    (optimise.c). */
+#include "plan/plan.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plan/bind.h"
+#include "plan/optimise.h"
+#include "plan/refused.h"
+
+/* How the rows of a node lie over the lanes. */
+typedef enum spread {
+  SPREAD_NONE,  /* in all lanes, in no order */
+  SPREAD_LANES, /* in all lanes, in order of their sequence */
+  SPREAD_ONE,   /* in lane 0, in order */
+} spread;
+
+typedef struct planner {
+  const tm_graph *graph;
+  tm_budget *budget;
+  tm_plan *plan;
+  tm_error *err;
+  tm_bind **bound;      /* by graph index */
+  uint32_t *place;      /* graph index → plan index */
+  spread *spreads;      /* by plan index */
+  bool *order_wanted;   /* by graph index: somebody below depends on the order of its rows */
+  bool *ordinals_wanted;
+  int *endpoint;        /* by graph index: graph index of the endpoint for refused rows, or -1 */
+  uint32_t capacity;
+} planner;
+
+static int no_memory(planner *p) { return tm_fail(p->err, TM_E_MEMORY, "plan: out of memory"); }
+
+/* ---------------------------------------------------------------- refused rows */
+
+static int own_endpoint(const tm_node *node) {
+  static const char *const names[] = {"rejects", "bad", "miss"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const tm_value *v = tm_value_get(node->options, names[i]);
+    if (v != NULL && v->kind == TM_VALUE_NODE) return (int)v->integer;
+  }
+  return -1;
+}
+
+/* The nearest endpoint at or above a node: its own, else that of its first input, then the rest. */
+static int nearest_endpoint(const planner *p, uint32_t index) {
+  const tm_node *node = &p->graph->nodes[index];
+  int own = own_endpoint(node);
+  for (uint32_t i = 0; own < 0 && i < node->input_count; i++) own = p->endpoint[node->inputs[i]];
+  return own;
+}
+
+static bool skips(const planner *p, uint32_t index) {
+  const tm_node *node = &p->graph->nodes[index];
+  const char *on_error = tm_value_text(node->options, "on_error", NULL);
+  if (on_error != NULL) return strcmp(on_error, "skip") == 0;
+  for (uint32_t i = 0; i < node->input_count; i++) {
+    if (p->bound[node->inputs[i]]->skip_rejects) return true;
+  }
+  return false;
+}
+
+/* ---------------------------------------------------------------- order */
+
+static void want_upwards(planner *p) {
+  for (uint32_t i = p->graph->count; i > 0; i--) {
+    const tm_bind *bind = p->bound[i - 1];
+    const tm_node *node = &p->graph->nodes[i - 1];
+    bool keeps = bind->order == TM_ORDER_KEEPS;
+    bool order = bind->single || bind->ordered || bind->wants_ordinals ||
+                 (keeps && p->order_wanted[i - 1]);
+    bool ordinals = bind->wants_ordinals || bind->rejects || (keeps && p->ordinals_wanted[i - 1]);
+    for (uint32_t k = 0; k < node->input_count; k++) {
+      p->order_wanted[node->inputs[k]] |= order;
+      p->ordinals_wanted[node->inputs[k]] |= ordinals;
+    }
+  }
+}
+
+/* ---------------------------------------------------------------- assembling */
+
+static int add_node(planner *p, tm_bind *bind, spread how) {
+  tm_plan *plan = p->plan;
+  assert(plan->node_count < p->capacity);
+  bind->node = plan->node_count;
+  p->spreads[plan->node_count] = how;
+  plan->nodes[plan->node_count] = bind;
+  return (int)plan->node_count++;
+}
+
+static void add_edge(planner *p, uint32_t from, uint32_t to, uint32_t port, bool refused) {
+  tm_plan *plan = p->plan;
+  assert(plan->edge_count < 2 * p->capacity);
+  plan->edges[plan->edge_count++] =
+      (tm_edge){.from = from, .to = to, .port = port, .refused = refused};
+}
+
+/* A node of the planner's own over one input; its plan index or -1. */
+static int insert(planner *p, const char *verb, const tm_value *options, uint32_t input,
+                  bool ordered, spread how) {
+  tm_bind *bind = tm_bind_inserted(p->graph, p->budget, verb, options, p->plan->nodes[input],
+                                   p->err);
+  if (bind == NULL) return -1;
+  bind->ordered_input = ordered;
+  int at = add_node(p, bind, how);
+  if (at < 0) return -1;
+  add_edge(p, input, (uint32_t)at, 0, false);
+  return at;
+}
+
+static const tm_pair canonical_pair = {"canonical", {.kind = TM_VALUE_BOOL, .boolean = true}};
+static const tm_value canonical_options = {
+  .kind = TM_VALUE_TABLE, .pairs = &canonical_pair, .pair_count = 1,
+};
+
+/* All rows of an input in lane 0, in order: what a batch's unordered result comes sorted for. */
+static int gather(planner *p, uint32_t input) {
+  spread how = p->spreads[input];
+  bool alone = p->graph->job.workers == 1;
+  if (how == SPREAD_ONE || (how == SPREAD_LANES && alone)) return (int)input;
+  if (how == SPREAD_LANES) return insert(p, "exchange", NULL, input, true, SPREAD_ONE);
+  int at = alone ? (int)input : insert(p, "exchange", NULL, input, false, SPREAD_NONE);
+  if (at < 0) return -1;
+  return insert(p, "sort", &canonical_options, (uint32_t)at, false, SPREAD_ONE);
+}
+
+static spread spread_of(const planner *p, const tm_bind *bind, const uint32_t *inputs) {
+  if (bind->input_count == 0) return SPREAD_LANES;
+  if (bind->single || bind->order == TM_ORDER_MAKES) return SPREAD_ONE;
+  if (bind->order == TM_ORDER_NONE) return SPREAD_NONE;
+  spread how = p->spreads[inputs[0]];
+  for (uint32_t i = 1; i < bind->input_count; i++) {
+    if (p->spreads[inputs[i]] == SPREAD_NONE) how = SPREAD_NONE;
+  }
+  return how;
+}
+
+/* Rows of several ordered inputs, one input after another, can only be had in one lane. */
+static bool joins_in_order(const planner *p, uint32_t index, const uint32_t *inputs) {
+  const tm_bind *bind = p->bound[index];
+  if (bind->input_count < 2 || bind->order != TM_ORDER_KEEPS || !p->order_wanted[index]) {
+    return false;
+  }
+  for (uint32_t i = 0; i < bind->input_count; i++) {
+    if (p->spreads[inputs[i]] == SPREAD_NONE) return false;
+  }
+  return true;
+}
+
+static int assemble_node(planner *p, uint32_t index) {
+  const tm_node *node = &p->graph->nodes[index];
+  tm_bind *bind = p->bound[index];
+  uint32_t inputs[TM_PORTS_MAX] = {0};
+  for (uint32_t i = 0; i < node->input_count; i++) inputs[i] = p->place[node->inputs[i]];
+  bool one_by_one = joins_in_order(p, index, inputs);
+  for (uint32_t i = 0; i < node->input_count; i++) {
+    if (!bind->single && !one_by_one) continue;
+    int at = gather(p, inputs[i]);
+    if (at < 0) return -1;
+    inputs[i] = (uint32_t)at;
+  }
+  spread how = node->input_count == 0 && bind->stage->sink ? SPREAD_ONE
+                                                           : spread_of(p, bind, inputs);
+  if (one_by_one) how = SPREAD_ONE;
+  bool many = bind->input_count > 1 && bind->order == TM_ORDER_KEEPS;
+  if (many && !one_by_one) how = SPREAD_NONE;
+  bind->ordered_input = node->input_count > 0 && p->spreads[inputs[0]] != SPREAD_NONE &&
+                        (!many || one_by_one);
+  bind->emits_ordinals = p->ordinals_wanted[index];
+  int at = add_node(p, bind, how);
+  if (at < 0) return -1;
+  p->place[index] = (uint32_t)at;
+  for (uint32_t i = 0; i < node->input_count; i++) {
+    add_edge(p, inputs[i], (uint32_t)at, i, false);
+  }
+  return 0;
+}
+
+/* ---------------------------------------------------------------- endpoints of refused rows */
+
+static tm_value text_value(const char *text) {
+  return (tm_value){.kind = TM_VALUE_TEXT, .text = text, .size = strlen(text)};
+}
+
+/* sort { by = {_source, _file, line, _step} } */
+static const tm_value *refused_order(planner *p) {
+  tm_value *items = tm_arena_zero(p->graph->arena, 4 * sizeof *items);
+  tm_pair *pair = tm_arena_zero(p->graph->arena, sizeof *pair);
+  tm_value *options = tm_arena_zero(p->graph->arena, sizeof *options);
+  if (items == NULL || pair == NULL || options == NULL) return NULL;
+  items[0] = text_value("_source");
+  items[1] = text_value("_file");
+  items[2] = text_value("line");
+  items[3] = text_value("_step");
+  *pair = (tm_pair){"by", {.kind = TM_VALUE_TABLE, .items = items, .item_count = 4}};
+  *options = (tm_value){.kind = TM_VALUE_TABLE, .pairs = pair, .pair_count = 1};
+  return options;
+}
+
+/* drop { columns = the hidden ones } */
+static const tm_value *refused_drop(planner *p) {
+  uint32_t count = TM_REFUSED_COUNT - TM_REFUSED_VISIBLE;
+  tm_value *items = tm_arena_zero(p->graph->arena, count * sizeof *items);
+  tm_pair *pair = tm_arena_zero(p->graph->arena, sizeof *pair);
+  tm_value *options = tm_arena_zero(p->graph->arena, sizeof *options);
+  if (items == NULL || pair == NULL || options == NULL) return NULL;
+  for (uint32_t i = 0; i < count; i++) {
+    items[i] = text_value(tm_refused_schema.fields[TM_REFUSED_VISIBLE + i].name);
+  }
+  *pair = (tm_pair){"columns", {.kind = TM_VALUE_TABLE, .items = items, .item_count = count}};
+  *options = (tm_value){.kind = TM_VALUE_TABLE, .pairs = pair, .pair_count = 1};
+  return options;
+}
+
+static bool refuses_into(const planner *p, uint32_t index, uint32_t sink) {
+  const tm_bind *bind = p->bound[index];
+  return bind->rejects && p->endpoint[index] == (int)sink && !bind->skip_rejects;
+}
+
+/* exchange → sort → drop → the endpoint's sink, fed by the refused rows of many steps. */
+static int connect_endpoint(planner *p, uint32_t sink) {
+  tm_bind head = {.output = &tm_refused_schema, .script_line = p->bound[sink]->script_line};
+  tm_bind *first = tm_bind_inserted(p->graph, p->budget, "exchange", NULL, &head, p->err);
+  const tm_value *order = refused_order(p), *hidden = refused_drop(p);
+  if (first == NULL) return -1;
+  if (order == NULL || hidden == NULL) return no_memory(p);
+  int from = add_node(p, first, SPREAD_NONE);
+  for (uint32_t i = 0; i < p->graph->count; i++) {
+    if (!refuses_into(p, i, sink)) continue;
+    add_edge(p, p->place[i], (uint32_t)from, 0, true);
+    p->bound[i]->rejects_to = p->bound[sink];
+  }
+  int sorted = insert(p, "sort", order, (uint32_t)from, false, SPREAD_ONE);
+  int shown = sorted < 0 ? -1 : insert(p, "drop", hidden, (uint32_t)sorted, true, SPREAD_ONE);
+  if (shown < 0) return -1;
+  tm_bind *bind = p->bound[sink];
+  bind->ordered_input = true;
+  int at = add_node(p, bind, SPREAD_ONE);
+  if (at < 0) return -1;
+  p->place[sink] = (uint32_t)at;
+  add_edge(p, (uint32_t)shown, (uint32_t)at, 0, false);
+  return 0;
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+static int resolve(planner *p) {
+  for (uint32_t i = 0; i < p->graph->count; i++) {
+    p->endpoint[i] = nearest_endpoint(p, i);
+    p->bound[i]->skip_rejects = skips(p, i);
+  }
+  want_upwards(p);
+  return 0;
+}
+
+static int assemble(planner *p) {
+  for (uint32_t i = 0; i < p->graph->count; i++) {
+    const tm_node *node = &p->graph->nodes[i];
+    if (node->role == TM_ROLE_SINK && node->input_count == 0) continue;
+    if (assemble_node(p, i) < 0) return -1;
+  }
+  for (uint32_t i = 0; i < p->graph->count; i++) {
+    const tm_node *node = &p->graph->nodes[i];
+    if (node->role != TM_ROLE_SINK || node->input_count > 0) continue;
+    if (connect_endpoint(p, i) < 0) return -1;
+  }
+  return 0;
+}
+
+static int planner_init(planner *p) {
+  tm_arena *arena = p->graph->arena;
+  uint32_t count = p->graph->count + 1;
+  uint32_t edges = 0;
+  for (uint32_t i = 0; i < p->graph->count; i++) edges += p->graph->nodes[i].input_count;
+  p->capacity = count * 5 + edges * 3;
+  p->bound = tm_arena_zero(arena, count * sizeof *p->bound);
+  p->place = tm_arena_zero(arena, count * sizeof *p->place);
+  p->order_wanted = tm_arena_zero(arena, count * sizeof *p->order_wanted);
+  p->ordinals_wanted = tm_arena_zero(arena, count * sizeof *p->ordinals_wanted);
+  p->endpoint = tm_arena_zero(arena, count * sizeof *p->endpoint);
+  p->spreads = tm_arena_zero(arena, p->capacity * sizeof *p->spreads);
+  p->plan = tm_arena_zero(arena, sizeof *p->plan);
+  if (p->bound == NULL || p->place == NULL || p->order_wanted == NULL ||
+      p->ordinals_wanted == NULL || p->endpoint == NULL || p->spreads == NULL ||
+      p->plan == NULL) {
+    return no_memory(p);
+  }
+  p->plan->arena = arena;
+  p->plan->graph = p->graph;
+  p->plan->nodes = tm_arena_zero(arena, p->capacity * sizeof *p->plan->nodes);
+  p->plan->edges = tm_arena_zero(arena, 2 * p->capacity * sizeof *p->plan->edges);
+  return p->plan->nodes == NULL || p->plan->edges == NULL ? no_memory(p) : 0;
+}
+
+tm_plan *tm_plan_create(const tm_graph *graph, tm_budget *budget, tm_error *err) {
+  planner p = {.graph = graph, .budget = budget, .err = err};
+  if (planner_init(&p) < 0) return NULL;
+  if (tm_bind_graph(graph, budget, p.bound, err) < 0) return NULL;
+  if (resolve(&p) < 0 || assemble(&p) < 0) return NULL;
+  return tm_optimise(p.plan, err) < 0 ? NULL : p.plan;
+}

@@ -1,0 +1,28 @@
+/* stage/stage.c: finding a stage by the verb of the script. */
+#include "stage/stage.h"
+
+#include <string.h>
+
+static bool is_alias(const char *aliases, const char *verb) {
+  size_t size = strlen(verb);
+  for (const char *at = aliases; at != NULL && *at != '\0';) {
+    size_t word = strcspn(at, " ");
+    if (word == size && memcmp(at, verb, size) == 0) return true;
+    at += word + strspn(at + word, " ");
+  }
+  return false;
+}
+
+const tm_stage *tm_stage_find(const char *verb, tm_stage_role role) {
+  for (const tm_stage *const *at = tm_stage_table; *at != NULL; at++) {
+    const tm_stage *stage = *at;
+    if (tm_stage_role_of(stage) != role) continue;
+    if (strcmp(stage->name, verb) == 0 || is_alias(stage->aliases, verb)) return stage;
+  }
+  return NULL;
+}
+
+tm_stage_role tm_stage_role_of(const tm_stage *stage) {
+  if (stage->inputs == 0) return TM_ROLE_SOURCE;
+  return stage->sink ? TM_ROLE_SINK : TM_ROLE_STEP;
+}
