@@ -193,13 +193,12 @@ static inline bool str_is_short_ascii(const tm_str *s) {
          (s->words[1] & UINT64_C(0x8080808080808080)) == 0;
 }
 
-size_t tm_utf8_valid_rows(const tm_str *values, uint8_t *valid, size_t rows) {
+size_t tm_utf8_valid_rows(const tm_str *values, uint8_t *good, size_t count) {
   size_t bad = 0;
-  for (size_t i = 0; i < rows; i++) {
-    bool good = str_is_short_ascii(&values[i]) ||
-                tm_utf8_valid(tm_str_bytes(&values[i]), values[i].size);
-    valid[i] = good;
-    bad += !good;
+  for (size_t i = 0; i < count; i++) {
+    good[i] = str_is_short_ascii(&values[i]) ||
+              tm_utf8_valid(tm_str_bytes(&values[i]), values[i].size);
+    bad += !good[i];
   }
   return bad;
 }
@@ -230,16 +229,19 @@ size_t tm_utf8_length(const char *text, size_t size) {
   return size - continuations;
 }
 
-void tm_utf8_length_rows(const tm_str *values, int64_t *lengths, size_t rows) {
-  for (size_t i = 0; i < rows; i++) {
-    const tm_str *s = &values[i];
-    if (s->size <= TM_STR_INLINE) { /* what follows a short string is zero, the size is masked */
-      uint64_t bytes = continuation_bytes(s->words[0] & ~UINT64_C(0xffffffff)) +
-                       continuation_bytes(s->words[1]);
-      lengths[i] = (int64_t)s->size - (int64_t)sum_of_bytes(bytes);
-    } else {
-      lengths[i] = (int64_t)tm_utf8_length(s->pointer, s->size);
-    }
+static inline size_t length_of(const tm_str *s) {
+  if (s->size > TM_STR_INLINE) return tm_utf8_length(s->pointer, s->size);
+  /* Behind the bytes of a short string are zeros, before them its size, which is masked. */
+  uint64_t bytes = continuation_bytes(s->words[0] & ~UINT64_C(0xffffffff)) +
+                   continuation_bytes(s->words[1]);
+  return s->size - sum_of_bytes(bytes);
+}
+
+void tm_utf8_length_rows(const tm_str *values, const uint8_t *valid, const uint32_t *rows,
+                         size_t count, int64_t *lengths) {
+  for (size_t i = 0; i < count; i++) {
+    size_t row = rows == NULL ? i : rows[i];
+    if (valid == NULL || valid[row]) lengths[row] = (int64_t)length_of(&values[row]);
   }
 }
 

@@ -16,12 +16,15 @@ bool tm_utf8_valid(const char *text, size_t size);
 /* How many bytes from the start are whole, valid characters: size where all is valid. What is cut
  * off by the end counts as invalid. */
 size_t tm_utf8_valid_prefix(const char *text, size_t size);
-/* valid[i] is 1 or 0; returns how many are not valid. */
-size_t tm_utf8_valid_rows(const tm_str *values, uint8_t *valid, size_t rows);
+/* Of a column just parsed, where every value can be read: good[i] is 1 or 0; returns how many are
+ * not valid. */
+size_t tm_utf8_valid_rows(const tm_str *values, uint8_t *good, size_t count);
 
 /* Characters of a valid text; of any other, bytes that do not continue a character. */
 size_t tm_utf8_length(const char *text, size_t size);
-void tm_utf8_length_rows(const tm_str *values, int64_t *lengths, size_t rows);
+/* lengths[row] for rows[0 .. count) (rows NULL: row i); untouched where valid[row] is 0. */
+void tm_utf8_length_rows(const tm_str *values, const uint8_t *valid, const uint32_t *rows,
+                         size_t count, int64_t *lengths);
 
 /* A to Z and a to z only, byte by byte, as Lua's string.lower and upper in the C locale; valid text
  * stays valid. out may be text. */

@@ -20,7 +20,11 @@ static size_t reference_prefix(const unsigned char *p, size_t size) {
   static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
   size_t at = 0;
   while (at < size) {
-    unsigned c = p[at], bytes = c < 0x80 ? 1 : c >> 5 == 6 ? 2 : c >> 4 == 14 ? 3 : c >> 3 == 30 ? 4 : 0;
+    unsigned c = p[at], bytes = 0;
+    if (c < 0x80) bytes = 1;
+    else if (c >> 5 == 6) bytes = 2;
+    else if (c >> 4 == 14) bytes = 3;
+    else if (c >> 3 == 30) bytes = 4;
     if (bytes == 0 || bytes > size - at) return at;
     uint32_t code = bytes == 1 ? c : c & (0x7fu >> bytes);
     for (unsigned i = 1; i < bytes; i++) {
@@ -135,11 +139,24 @@ Test(utf8, rows) {
   for (int i = 0; i < ROWS; i++) values[i] = tm_str_make(texts[i], strlen(texts[i]));
   cr_expect_eq(tm_utf8_valid_rows(values, valid, ROWS), 6);
   cr_expect_arr_eq(valid, expected, sizeof expected);
-  tm_utf8_length_rows(values, counted, ROWS);
+  tm_utf8_length_rows(values, NULL, NULL, ROWS, counted);
   for (int i = 0; i < ROWS; i++) {
     if (expected[i]) cr_expect_eq(counted[i], lengths[i], "%s", texts[i]);
     cr_expect_eq((size_t)counted[i], tm_utf8_length(texts[i], strlen(texts[i])), "%s", texts[i]);
   }
+}
+
+Test(utf8, lengths_of_some_rows) {
+  tm_str values[4] = { tm_str_make("ab", 2), { .words = { 99, 7 } }, tm_str_make("abc", 3),
+                       { .words = { 99, 7 } } }; /* dead and null rows can be anything */
+  static const uint8_t valid[4] = { 1, 1, 1, 0 };
+  static const uint32_t rows[3] = { 0, 2, 3 };
+  int64_t lengths[4] = { -1, -1, -1, -1 };
+  tm_utf8_length_rows(values, valid, rows, 3, lengths);
+  cr_expect_eq(lengths[0], 2);
+  cr_expect_eq(lengths[1], -1);
+  cr_expect_eq(lengths[2], 3);
+  cr_expect_eq(lengths[3], -1);
 }
 
 Test(utf8, case_is_that_of_the_c_locale) {
