@@ -27,7 +27,8 @@ local flights = tm.csv {
 
 local airlines = tm.csv { path = data .. "/airlines.csv.gz", schema = "carrier string, name string" }
 local airports = tm.csv { path = data .. "/airports.csv.gz", schema = "faa string, name string" }
-local weather  = tm.csv {
+
+local weather = tm.csv {
   path   = data .. "/weather.csv.gz",
   schema = [[ origin string, time_hour timestamp('America/New_York'),
               precip float64, visib float64 ]],
