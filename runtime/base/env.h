@@ -32,6 +32,7 @@ typedef struct tm_file_info {
   uint64_t size;       /* 0 where it has none */
   int64_t modified_us; /* since the epoch */
   uint64_t device, inode;
+  uint32_t mode;       /* permission bits */
 } tm_file_info;
 
 typedef struct tm_mutex { pthread_mutex_t posix; } tm_mutex;
@@ -66,6 +67,9 @@ typedef struct tm_env {
   int (*advise_sequential)(int file); /* only a hint */
   int (*stat)(const char *path, tm_file_info *out);
   int (*stat_file)(int file, tm_file_info *out);
+  bool (*is_link)(const char *path); /* a symbolic link, whatever it leads to */
+  int (*real_path)(const char *path, char *out, size_t room); /* links resolved */
+  int (*set_mode)(int file, uint32_t mode);
   int (*rename)(const char *from, const char *to); /* replaces `to` */
   int (*unlink)(const char *path);
   int (*mkdir)(const char *path);

@@ -146,6 +146,7 @@ static int fill_info(const struct stat *status, bool terminal, tm_file_info *out
     .modified_us = (int64_t)status->st_mtim.tv_sec * 1000000 + status->st_mtim.tv_nsec / 1000,
     .device = status->st_dev,
     .inode = status->st_ino,
+    .mode = status->st_mode & 07777,
     .kind = S_ISREG(status->st_mode)    ? TM_FILE_REGULAR
             : S_ISDIR(status->st_mode)  ? TM_FILE_FOLDER
             : S_ISFIFO(status->st_mode) || S_ISSOCK(status->st_mode) ? TM_FILE_PIPE
@@ -165,6 +166,21 @@ static int posix_stat_file(int file, tm_file_info *out) {
   return fstat(file, &status) < 0 ? -errno : fill_info(&status, isatty(file) == 1, out);
 }
 
+static bool posix_is_link(const char *path) {
+  struct stat status;
+  return lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+}
+
+static int posix_real_path(const char *path, char *out, size_t room) {
+  char resolved[PATH_MAX];
+  if (realpath(path, resolved) == NULL) return -errno;
+  size_t size = strlen(resolved) + 1;
+  if (size > room) return -ENAMETOOLONG;
+  memcpy(out, resolved, size);
+  return 0;
+}
+
+static int posix_set_mode(int file, uint32_t mode) { return answer(fchmod(file, mode)); }
 static int posix_rename(const char *from, const char *to) { return answer(rename(from, to)); }
 static int posix_unlink(const char *path) { return answer(unlink(path)); }
 static int posix_mkdir(const char *path) { return answer(mkdir(path, 0777)); }
@@ -302,7 +318,8 @@ const tm_env tm_env_posix = {
   .wait_readable = posix_wait_readable, .pread = posix_pread,
   .write = posix_write, .fsync = posix_fsync, .truncate = posix_truncate, .lock = posix_lock,
   .advise_sequential = posix_advise_sequential, .stat = posix_stat,
-  .stat_file = posix_stat_file, .rename = posix_rename, .unlink = posix_unlink,
+  .stat_file = posix_stat_file, .is_link = posix_is_link, .real_path = posix_real_path,
+  .set_mode = posix_set_mode, .rename = posix_rename, .unlink = posix_unlink,
   .mkdir = posix_mkdir, .rmdir = posix_rmdir, .list = posix_list,
   .is_terminal = posix_is_terminal, .terminal_columns = posix_terminal_columns,
   .thread_create = posix_thread_create, .thread_join = posix_thread_join,

@@ -18,7 +18,6 @@ typedef struct search {
   tm_arena *arena;
   tm_bytes paths; /* of const char * */
   tm_error *err;
-  tm_file_info above[FOLDERS_DEEP_MAX]; /* folders that `**` is in: a link back to one is left out */
   char path[PATH_BYTES_MAX];
 } search;
 
@@ -142,26 +141,20 @@ static int matching_entry(void *context, const char *name) {
   return is_folder(l->search->path) ? expand(l->search, size, l->rest, l->depth) : 0;
 }
 
-/* `**`: here, and in every folder below. l->component is the pattern from `**` on. */
+/* `**`: here, and in every folder below. Links are not followed, for they may lead back up.
+ * l->component is the pattern from `**` on. */
 static int deeper_entry(void *context, const char *name) {
   const listing *l = context;
   if (name[0] == '.') return 0;
   size_t size = append(l->search, l->path_size, name, strlen(name));
-  tm_file_info info;
-  if (size == 0 || tm_env_get()->stat(l->search->path, &info) != 0) return 0;
-  if (info.kind != TM_FILE_FOLDER) return 0;
-  for (int i = 0; i <= l->depth; i++) {
-    const tm_file_info *above = &l->search->above[i];
-    if (above->device == info.device && above->inode == info.inode) return 0;
-  }
+  if (size == 0 || tm_env_get()->is_link(l->search->path) || !is_folder(l->search->path)) return 0;
   return expand(l->search, size, l->component, l->depth + 1);
 }
 
 static int expand_deep(search *search, size_t path_size, const char *pattern, const char *rest,
                        int depth) {
   if (depth >= FOLDERS_DEEP_MAX) return 0;
-  if (tm_env_get()->stat(path_size == 0 ? "." : search->path, &search->above[depth]) != 0) return 0;
-  if (expand(search, path_size, rest == NULL ? "*" : rest, depth + 1) != 0) return -1;
+  if (expand(search, path_size, rest == NULL ? "*" : rest, depth) != 0) return -1;
   listing deeper = {search, pattern, NULL, path_size, depth};
   return list(search, path_size, deeper_entry, &deeper);
 }

@@ -1,8 +1,9 @@
 /* base/glob.h: paths with wildcards.
  *
  * `*` any run of characters and `?` one, within a name; `[a-z]` and `[!a-z]` one of a set; `**` as
- * a whole name any number of folders; `\` takes the next character as it is. A name that starts
- * with a dot is only met by a pattern that does. Matches come sorted by bytes, each once. */
+ * a whole name any number of folders, but not links to some; `\` takes the next character as it
+ * is. A name that starts with a dot is only met by a pattern that does. Matches come sorted by
+ * bytes, each once. */
 #ifndef TM_BASE_GLOB_H
 #define TM_BASE_GLOB_H
 

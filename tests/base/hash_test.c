@@ -78,7 +78,8 @@ Test(hash, texts_do_not_collide) {
   char text[128];
   size_t count = 0;
   for (int i = 0; i < TEXTS - 400; i++) {
-    int size = snprintf(text, sizeof text, "%s%d", i % 3 == 0 ? "customer-with-a-longer-name-" : "k", i);
+    const char *stem = i % 3 == 0 ? "customer-with-a-longer-name-" : "k";
+    int size = snprintf(text, sizeof text, "%s%d", stem, i);
     hashes[count++] = tm_hash_bytes(text, (size_t)size);
   }
   memset(text, 0, sizeof text); /* zeros of every length differ */
