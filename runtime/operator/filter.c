@@ -48,15 +48,10 @@ static tm_flow filter_push(void *self, uint32_t port, tm_batch *taken, tm_out *o
   (void)port;
   tm_batch *batch = tm_batch_own(taken, f->env.budget);
   if (batch == NULL) return tm_fail(err, TM_E_MEMORY, "filter: out of memory");
-  tm_column truth = {.type = {.kind = TM_BOOL, .not_null = 1}};
-  if (tm_apply(&f->env, f->function, batch, &truth, NULL, &batch->arena, out, err) < 0) {
-    tm_batch_release(batch);
-    return TM_FLOW_FAILED;
-  }
-  int64_t dropped = batch->selected == 0 ? 0 : tm_apply_select(batch, truth.data, 1);
+  int64_t dropped = tm_apply_filter(&f->env, f->function, batch, out, err);
   if (dropped < 0) {
     tm_batch_release(batch);
-    return tm_fail(err, TM_E_MEMORY, "filter: out of memory");
+    return TM_FLOW_FAILED;
   }
   f->env.ledger->filtered += (uint64_t)dropped;
   tm_out_emit(out, batch);

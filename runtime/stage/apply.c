@@ -52,6 +52,31 @@ int tm_apply(const tm_stage_env *env, const tm_function *function, tm_batch *bat
   return result.error_count > 0 ? refuse(batch, &result, out, err) : 0;
 }
 
+static int64_t give_refused(const tm_batch *batch, const tm_result *result, tm_out *out) {
+  for (uint32_t i = 0; i < result->error_count; i++) {
+    const tm_row_error *e = &result->errors[i];
+    if (tm_out_reject(out, batch, e->row, e->reason, e->script_line, e->message) < 0) return -1;
+  }
+  return result->error_count;
+}
+
+int64_t tm_apply_filter(const tm_stage_env *env, const tm_function *function, tm_batch *batch,
+                        tm_out *out, tm_error *err) {
+  uint32_t count = 0;
+  uint32_t *rows = tm_batch_alloc(batch, (batch->selected + 1) * sizeof *rows);
+  if (rows == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory");
+  tm_result result = {.arena = &batch->arena};
+  if (tm_function_select(function, env->worker, batch, rows, &count, &result, err) < 0) return -1;
+  int64_t refused = give_refused(batch, &result, out);
+  if (refused < 0) return tm_fail(err, TM_E_MEMORY, "out of memory");
+  int64_t dropped = (int64_t)batch->selected - count - refused;
+  if (count < batch->selected) {
+    batch->selection = rows;
+    batch->selected = count;
+  }
+  return dropped;
+}
+
 void tm_apply_need(const tm_function *function, uint8_t *needed) {
   for (uint32_t i = 0; i < function->column_count; i++) needed[function->columns[i]] = 1;
 }

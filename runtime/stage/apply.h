@@ -12,6 +12,11 @@
 int tm_apply(const tm_stage_env *env, const tm_function *function, tm_batch *batch,
              tm_column *columns, uint8_t **keep, tm_arena *arena, tm_out *out, tm_error *err);
 
+/* Narrows the selection of `batch` (owned) to the rows for which a truth function holds; refused
+ * rows go to `out`. The number of rows for which it does not hold, or -1 with err. */
+int64_t tm_apply_filter(const tm_stage_env *env, const tm_function *function, tm_batch *batch,
+                        tm_out *out, tm_error *err);
+
 /* Narrows the selection of `batch` (owned) to the rows whose byte in `marks` equals `wanted`
  * (indexed by row). The number of rows dropped, or -1 when out of memory. */
 int64_t tm_apply_select(tm_batch *batch, const uint8_t *marks, uint8_t wanted);

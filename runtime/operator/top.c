@@ -1,0 +1,278 @@
+/* operator/top.c: the first n rows by some columns, for each group or of all.
+ *
+ * A sort by (per, by, then every column) of which each run keeps only what can be among the first
+ * of its group; lane 0 merges the runs and counts again. With ties = "all" every row whose rank
+ * (1 + rows before it by `by` alone) is at most n stays. */
+#include <string.h>
+
+#include "stage/gate.h"
+#include "stage/options.h"
+#include "state/sorter.h"
+
+static const tm_option top_options[] = {
+  {"n", "int", NULL, "rows of each group", NULL},
+  {"by", "text|list", NULL, "columns that decide, most important first; \"-column\" descends",
+   NULL},
+  {"per", "text|list", NULL, "columns of the group; without, all rows are one", NULL},
+  {"ties", "text", NULL, "\"all\" keeps rows that tie with the last", NULL},
+  {"rank", "text", NULL, "name of a last column with the rank", NULL},
+  {NULL, NULL, NULL, NULL, NULL},
+};
+
+typedef struct plan {
+  tm_sort_spec spec;
+  bool ranked;
+} plan;
+
+typedef struct shared {
+  tm_budget *budget;
+  tm_gate gate;
+  tm_sorter sorters[];
+} shared;
+
+typedef struct top {
+  tm_stage_env env;
+  const plan *plan;
+  shared *shared;
+  tm_sorter *sorter;
+  bool merging;
+  tm_sort_merge merge;
+  tm_sort_place last;         /* the row before, in the merge */
+  uint64_t in_group, rank, emitted;
+} top;
+
+static int add_keys(tm_bind *bind, const char *option, tm_sort_spec *spec, tm_sort_key *keys,
+                    tm_error *err) {
+  const tm_value *v = tm_value_get(bind->options, option);
+  const tm_value *items = v != NULL && v->kind == TM_VALUE_TABLE ? v->items : v;
+  size_t count = v == NULL ? 0 : v->kind == TM_VALUE_TABLE ? v->item_count : 1;
+  for (size_t i = 0; i < count; i++) {
+    if (items[i].kind != TM_VALUE_TEXT) {
+      return tm_fail(err, TM_E_VALUE, "top: '%s' lists names of columns, not a %s", option,
+                     tm_value_kind_name(items[i].kind));
+    }
+    tm_sort_key *key = &keys[spec->key_count++];
+    key->descending = items[i].text[0] == '-';
+    int found = tm_schema_require(bind->inputs[0], items[i].text + key->descending, err);
+    if (found < 0) return -1;
+    key->column = (uint32_t)found;
+  }
+  return (int)count;
+}
+
+static int set_ties(tm_bind *bind, tm_sort_spec *spec, tm_error *err) {
+  const char *ties = tm_value_text(bind->options, "ties", NULL);
+  if (ties == NULL) return 0;
+  spec->all_ties = strcmp(ties, "all") == 0;
+  return spec->all_ties ? 0
+                        : tm_fail(err, TM_E_VALUE, "top: ties is \"all\" or absent, not \"%s\"", ties);
+}
+
+/* The input, and a last column with the rank where it was asked for. */
+static tm_schema *output_of(tm_bind *bind, tm_error *err) {
+  const tm_schema *input = bind->inputs[0];
+  const char *rank = tm_value_text(bind->options, "rank", NULL);
+  tm_schema *output = tm_schema_create(bind->arena, input->count + 1);
+  int32_t *passes = tm_arena_alloc(bind->arena, (input->count + 2) * sizeof *passes);
+  if (output == NULL || passes == NULL) {
+    tm_fail(err, TM_E_MEMORY, "out of memory");
+    return NULL;
+  }
+  output->count = input->count;
+  memcpy(output->fields, input->fields, input->count * sizeof *input->fields);
+  for (uint32_t i = 0; i < input->count; i++) passes[i] = (int32_t)i;
+  bind->passes[0] = passes;
+  if (rank == NULL) return output;
+  passes[output->count] = -1;
+  tm_field *field = &output->fields[output->count++];
+  *field = (tm_field){.name = rank, .type = {.kind = TM_INT64, .not_null = 1}};
+  return output;
+}
+
+static int top_bind(tm_bind *bind, tm_error *err) {
+  const tm_schema *input = bind->inputs[0];
+  int64_t n = tm_options_int(bind->options, "n", 0);
+  if (n < 1) return tm_fail(err, TM_E_VALUE, "top wants a number of rows, 1 or more");
+  plan *p = tm_arena_zero(bind->arena, sizeof *p);
+  size_t room = 3 * (size_t)input->count + 2 * TM_PORTS_MAX + 256;
+  tm_sort_key *keys = tm_arena_zero(bind->arena, room * sizeof *keys);
+  if (p == NULL || keys == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory");
+  p->spec = (tm_sort_spec){.schema = input, .keys = keys, .head = (uint64_t)n};
+  if (add_keys(bind, "per", &p->spec, keys, err) < 0) return -1;
+  p->spec.group_keys = p->spec.key_count;
+  for (uint32_t i = 0; i < p->spec.group_keys; i++) {
+    if (keys[i].descending) return tm_fail(err, TM_E_VALUE, "top: 'per' takes plain column names");
+  }
+  int by = add_keys(bind, "by", &p->spec, keys, err);
+  if (by < 0) return -1;
+  if (by == 0) return tm_fail(err, TM_E_VALUE, "top wants by = \"column\" or \"-column\"");
+  p->spec.rank_keys = p->spec.key_count;
+  for (uint32_t i = 0; i < input->count; i++) keys[p->spec.key_count++].column = i;
+  if (set_ties(bind, &p->spec, err) < 0) return -1;
+  tm_schema *output = output_of(bind, err);
+  if (output == NULL) return -1;
+  p->ranked = output->count > input->count;
+  bind->plan = p;
+  bind->output = output;
+  bind->order = TM_ORDER_MAKES;
+  bind->chooses = true;
+  bind->rows_estimate = p->spec.group_keys == 0 ? (uint64_t)n : bind->input_rows[0] / 4;
+  return 0;
+}
+
+static void top_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const *in) {
+  (void)needed_out; /* ties go by every column */
+  memset(in[0], 1, bind->inputs[0]->count);
+}
+
+static size_t shared_bytes(uint32_t lanes) { return sizeof(shared) + lanes * sizeof(tm_sorter); }
+
+static int top_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, void **out,
+                     tm_error *err) {
+  const plan *p = bind->plan;
+  shared *s = tm_alloc_zero(budget, shared_bytes(lanes));
+  if (s == NULL) return tm_fail(err, TM_E_MEMORY, "top: out of memory");
+  s->budget = budget;
+  tm_gate_init(&s->gate, lanes);
+  for (uint32_t i = 0; i < lanes; i++) tm_sorter_init(&s->sorters[i], budget, &p->spec);
+  *out = s;
+  return 0;
+}
+
+static int top_open(const tm_stage_env *env, void **out, tm_error *err) {
+  top *t = tm_alloc_zero(env->budget, sizeof *t);
+  if (t == NULL) return tm_fail(err, TM_E_MEMORY, "top: out of memory");
+  t->env = *env;
+  t->plan = env->bind->plan;
+  t->shared = env->shared;
+  t->sorter = &t->shared->sorters[env->lane];
+  *out = t;
+  return 0;
+}
+
+static tm_flow top_push(void *self, uint32_t port, tm_batch *taken, tm_out *out, tm_error *err) {
+  top *t = self;
+  (void)port;
+  (void)out;
+  return tm_sorter_add(t->sorter, taken, err) < 0 ? TM_FLOW_FAILED : TM_FLOW_INPUT;
+}
+
+static int begin_merge(top *t, tm_error *err) {
+  uint32_t lanes = t->env.lanes;
+  tm_sorter **sorters = tm_alloc(t->env.budget, lanes * sizeof *sorters);
+  if (sorters == NULL) return tm_fail(err, TM_E_MEMORY, "top: out of memory");
+  for (uint32_t i = 0; i < lanes; i++) sorters[i] = &t->shared->sorters[i];
+  int done = tm_sort_merge_init(&t->merge, t->env.budget, &t->plan->spec, sorters, lanes, err);
+  tm_free(t->env.budget, sorters, lanes * sizeof *sorters);
+  t->merging = done == 0;
+  return done;
+}
+
+/* Counts the row within its group; true where it is among the first. */
+static bool is_head(top *t, tm_sort_place here) {
+  const tm_sort_spec *spec = &t->plan->spec;
+  bool same = t->last.batch != NULL &&
+              tm_sort_compare(spec, t->last, here, 0, spec->group_keys) == 0;
+  t->in_group = same ? t->in_group + 1 : 1;
+  bool tie = same && tm_sort_compare(spec, t->last, here, spec->group_keys, spec->rank_keys) == 0;
+  if (!tie) t->rank = t->in_group;
+  t->last = here;
+  return (spec->all_ties ? t->rank : t->in_group) <= spec->head;
+}
+
+static uint32_t choose(top *t, tm_sort_place *places, uint32_t count, int64_t *ranks) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    if (!is_head(t, places[i])) continue;
+    ranks[kept] = (int64_t)(t->plan->spec.all_ties ? t->rank : t->in_group);
+    places[kept++] = places[i];
+  }
+  t->env.ledger->filtered += count - kept;
+  return kept;
+}
+
+static tm_batch *make_batch(top *t, const tm_sort_place *places, uint32_t count,
+                            const int64_t *ranks) {
+  const tm_bind *bind = t->env.bind;
+  tm_batch *rows = tm_sort_gather(t->env.budget, bind->inputs[0], places, count);
+  if (rows == NULL || !t->plan->ranked) {
+    if (rows != NULL) rows->schema = bind->output;
+    return rows;
+  }
+  tm_batch *batch = tm_batch_derive(rows, t->env.budget, bind->output);
+  if (batch != NULL) {
+    memcpy(batch->columns, rows->columns, rows->schema->count * sizeof *rows->columns);
+    uint32_t last = bind->output->count - 1;
+    if (tm_batch_column(batch, last, false) == 0) {
+      memcpy(batch->columns[last].data, ranks, count * sizeof *ranks);
+    } else {
+      tm_batch_release(batch);
+      batch = NULL;
+    }
+  }
+  tm_batch_release(rows);
+  return batch;
+}
+
+static tm_flow emit_merged(top *t, tm_out *out, tm_error *err) {
+  uint32_t max = t->env.bind->job->batch_rows;
+  size_t bytes = max * (sizeof(tm_sort_place) + sizeof(int64_t));
+  tm_sort_place *places = tm_alloc(t->env.budget, bytes);
+  if (places == NULL) return tm_fail(err, TM_E_MEMORY, "top: out of memory");
+  int64_t *ranks = (int64_t *)(places + max);
+  uint32_t count = choose(t, places, tm_sort_merge_next(&t->merge, places, max), ranks);
+  tm_batch *batch = make_batch(t, places, count, ranks);
+  tm_free(t->env.budget, places, bytes);
+  if (batch == NULL) return tm_fail(err, TM_E_MEMORY, "top: out of memory");
+  batch->sequence = t->emitted++;
+  tm_out_emit(out, batch);
+  return t->merge.count > 0 ? TM_FLOW_MORE : TM_FLOW_FINISHED;
+}
+
+static tm_flow top_resume(void *self, tm_out *out, tm_error *err) {
+  top *t = self;
+  if (!tm_gate_open(&t->shared->gate)) return TM_FLOW_BLOCKED;
+  if (t->env.lane != 0) return TM_FLOW_FINISHED;
+  if (!t->merging && begin_merge(t, err) < 0) return TM_FLOW_FAILED;
+  return emit_merged(t, out, err);
+}
+
+static tm_flow top_finish(void *self, uint32_t port, tm_out *out, tm_error *err) {
+  top *t = self;
+  (void)port;
+  (void)out;
+  if (tm_sorter_seal(t->sorter, err) < 0) return TM_FLOW_FAILED;
+  t->env.ledger->filtered += t->sorter->dropped;
+  tm_gate_arrive(&t->shared->gate, &t->env);
+  if (t->env.lane != 0) return TM_FLOW_FINISHED;
+  return tm_gate_open(&t->shared->gate) ? TM_FLOW_MORE : TM_FLOW_BLOCKED;
+}
+
+static void top_close(void *self) {
+  top *t = self;
+  if (t->merging) tm_sort_merge_deinit(&t->merge);
+  tm_free(t->env.budget, t, sizeof *t);
+}
+
+static void top_unshare(void *object) {
+  shared *s = object;
+  for (uint32_t i = 0; i < s->gate.lanes; i++) tm_sorter_deinit(&s->sorters[i]);
+  tm_free(s->budget, s, shared_bytes(s->gate.lanes));
+}
+
+const tm_stage tm_stage_top = {
+  .size = sizeof(tm_stage),
+  .name = "top",
+  .summary = "the first rows of each group, by some columns",
+  .inputs = 1,
+  .options = top_options,
+  .bind = top_bind,
+  .need = top_need,
+  .share = top_share,
+  .open = top_open,
+  .push = top_push,
+  .resume = top_resume,
+  .finish = top_finish,
+  .close = top_close,
+  .unshare = top_unshare,
+};
