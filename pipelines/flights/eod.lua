@@ -25,10 +25,13 @@ local flights = tm.csv {
   bad    = rejects,
 }
 
-local airlines = tm.csv { path = data .. "/airlines.csv.gz", schema = "carrier string, name string" }
-local airports = tm.csv { path = data .. "/airports.csv.gz", schema = "faa string, name string" }
+local function names(file, key)
+  return tm.csv { path = data .. file, schema = key .. " string, name string" }
+end
 
-local weather = tm.csv {
+local airlines = names("/airlines.csv.gz", "carrier")
+local airports = names("/airports.csv.gz", "faa")
+local weather  = tm.csv {
   path   = data .. "/weather.csv.gz",
   schema = [[ origin string, time_hour timestamp('America/New_York'),
               precip float64, visib float64 ]],

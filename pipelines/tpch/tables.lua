@@ -1,6 +1,6 @@
--- The eight tables of TPC-H as text files: `|` between fields and after the last, no header. A query
--- requires this module and calls the tables that it reads: `tables.lineitem()`. Schemas are whole,
--- for a column that a query does not use is never decoded. Parameter `data` names the folder.
+-- The eight tables of TPC-H as text files: `|` between fields and after the last, no header.
+-- A query requires this module and calls the tables that it reads: `tables.lineitem()`. Schemas are
+-- whole, for a column that a query does not use is never decoded. Parameter `data` is the folder.
 
 local tm <const> = require "tidemill"
 

@@ -1,11 +1,11 @@
-"""Reads CSV strictly, as RFC 4180 has it, keeping null (an empty bare field) apart from "" (quoted).
+"""Reads CSV strictly, as RFC 4180 has it, with null (an empty bare field) apart from "" (quoted).
 
 The standard module cannot tell the two apart, and forgives what a writer must not do.
 """
 
 
 def read(data, delimiter=","):
-    """Returns (header, rows); a field is its text, or None for null. Raises ValueError if malformed."""
+    """Returns (header, rows); a field is its text, or None for null. ValueError if malformed."""
     text = data.decode("utf-8") if isinstance(data, bytes) else data
     records = list(_records(text, delimiter))
     if not records:

@@ -50,7 +50,8 @@ def make(scale):
 def views(folder):
     """The statements that make DuckDB see the files as tables, parsed anew by every query."""
     for table, columns in COLUMNS.items():
-        pairs = ", ".join("'{}': '{}'".format(*column.split()) for column in re.split(r",\s+", columns))
+        typed = [column.split() for column in re.split(r",\s+", columns)]
+        pairs = ", ".join(f"'{name}': '{kind}'" for name, kind in typed)
         yield (
             f"create view {table} as select * from read_csv('{folder}/{table}.tbl', "
             f"delim = '|', header = false, auto_detect = false, columns = {{{pairs}}})"

@@ -31,7 +31,8 @@ def main():
         names = [column[0] for column in cursor.description]
         rows = cursor.fetchall()
         for workers in (1, 3):
-            report.add(f"{query} with {workers} workers", _check(query, workers, folder, names, rows))
+            problem = _check(query, workers, folder, names, rows)
+            report.add(f"{query} with {workers} workers", problem)
     report.close()
 
 

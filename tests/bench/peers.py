@@ -1,0 +1,87 @@
+"""Runs one job in a peer, as a process of its own: `peers.py duckdb|polars JOB ARGUMENT…`.
+
+The answer goes to stdout as CSV, the seconds without interpreter and imports to stderr as the last
+line. Both peers get two threads, declared types, and the plan that suits them best.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+THREADS = 2
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+CSV_TYPES = {
+    "id1": "VARCHAR", "id2": "VARCHAR", "id3": "VARCHAR", "id4": "BIGINT", "id5": "BIGINT",
+    "id6": "BIGINT", "v1": "BIGINT", "v2": "BIGINT", "v3": "DOUBLE",
+}
+
+
+def duckdb_job(job, arguments):
+    import duckdb
+
+    start = time.perf_counter()
+    peer = duckdb.connect(config={"threads": THREADS})
+    query = {
+        "csv": duckdb_csv, "ndjson": duckdb_ndjson, "tpch": duckdb_tpch, "start": duckdb_start,
+    }[job](peer, *arguments)
+    peer.execute(f"copy ({query}) to '/dev/stdout' (format csv, header)")
+    return start
+
+
+def duckdb_csv(peer, file, key):
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in CSV_TYPES.items())
+    options = f"header = true, delim = ',', auto_detect = false, columns = {{{columns}}}"
+    return f"select {key}, sum(v1) as v1 from read_csv('{file}', {options}) group by {key}"
+
+
+def duckdb_ndjson(peer, file):
+    columns = "{'country': 'VARCHAR', 'amount': 'DOUBLE'}"
+    read = f"read_json('{file}', format = 'newline_delimited', columns = {columns})"
+    sums = "count(*) as events, sum(amount) as amount"
+    return f"select country, {sums} from {read} group by country"
+
+
+def duckdb_tpch(peer, folder, query):
+    from tpch import tables
+
+    for statement in tables.views(folder):
+        peer.execute(statement)
+    return tables.sql(query)
+
+
+def duckdb_start(peer):
+    return "select * from (values (1, 'one')) as t(id, name) where id > 0"
+
+
+def polars_job(job, arguments):
+    os.environ["POLARS_MAX_THREADS"] = str(THREADS)
+    import polars
+
+    start = time.perf_counter()
+    made = {"csv": polars_csv, "ndjson": polars_ndjson}[job](polars, *arguments)
+    made.collect(engine="streaming").write_csv(sys.stdout.buffer)
+    return start
+
+
+def polars_csv(pl, file, key):
+    kinds = {"VARCHAR": pl.String, "BIGINT": pl.Int64, "DOUBLE": pl.Float64}
+    schema = {name: kinds[kind] for name, kind in CSV_TYPES.items()}
+    return pl.scan_csv(file, schema=schema).group_by(key).agg(pl.col("v1").sum())
+
+
+def polars_ndjson(pl, file):
+    schema = {"country": pl.String, "amount": pl.Float64}
+    lines = pl.scan_ndjson(file, schema=schema)
+    return lines.group_by("country").agg(pl.len().alias("events"), pl.col("amount").sum())
+
+
+def main():
+    peer, job, *arguments = sys.argv[1:]
+    start = {"duckdb": duckdb_job, "polars": polars_job}[peer](job, arguments)
+    sys.stdout.flush()
+    print(time.perf_counter() - start, file=sys.stderr)
+
+
+main()
