@@ -256,7 +256,7 @@ deps:
 	  $$as_root apt-get update -q && \
 	  DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -q -y --no-install-recommends $$missing; }
 
-DEMO := pipelines/end_of_day/report.lua
+DEMO := pipelines/flights/eod.lua --date 2013-01-31 --param 'days=2013-01-*' --param out=$(BUILD)/demo
 demo: deps
 	@$(MAKE) all
 	@$(BUILD)/tidemill run $(DEMO)

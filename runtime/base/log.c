@@ -1,7 +1,6 @@
 /* base/log.c: log lines, one at a time. A line longer than the buffer is cut. */
 #include "base/log.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,7 +10,7 @@
 
 enum { LINE_BYTES_MAX = 2048, STDERR = 2 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the sink and its lines */
+static tm_mutex lock = {PTHREAD_MUTEX_INITIALIZER}; /* guards the sink and its lines */
 static _Atomic int level_most = TM_LOG_WARNING;
 static tm_log_sink sink;
 static void *sink_context;
@@ -22,11 +21,11 @@ const char *tm_log_level_name(tm_log_level level) {
 }
 
 void tm_log_configure(tm_log_level most, tm_log_sink new_sink, void *context) {
-  pthread_mutex_lock(&lock);
+  tm_env_get()->mutex_lock(&lock);
   atomic_store(&level_most, (int)most);
   sink = new_sink;
   sink_context = context;
-  pthread_mutex_unlock(&lock);
+  tm_env_get()->mutex_unlock(&lock);
 }
 
 static void write_stderr(tm_log_level level, const char *text) {
@@ -42,8 +41,8 @@ void tm_log(tm_log_level level, const char *format, ...) {
   va_start(args, format);
   (void)vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  pthread_mutex_lock(&lock);
+  tm_env_get()->mutex_lock(&lock);
   if (sink != NULL) sink(sink_context, level, text);
   else write_stderr(level, text);
-  pthread_mutex_unlock(&lock);
+  tm_env_get()->mutex_unlock(&lock);
 }

@@ -42,7 +42,9 @@ struct tm_durable_write {
 static int fail(tm_durable_write *w, int error, tm_error *err) {
   w->state = BROKEN;
   (void)tm_fail(err, TM_E_WRITE, "cannot write '%s': %s", w->asked, tm_env_error_text(error));
-  if (error == -ENOSPC || error == -EDQUOT) (void)tm_error_help(err, "free some space and run again");
+  if (error == -ENOSPC || error == -EDQUOT) {
+    (void)tm_error_help(err, "free some space and run again");
+  }
   return -1;
 }
 
