@@ -152,7 +152,14 @@ def _timestamps(rng):
     return ct.TIMESTAMP, odd, False, True
 
 
+def _many(rng):
+    """A domain as large as the table: as a key it makes many groups."""
+    if rng.random() < 0.5:
+        return ct.INT64, [7919 * i % 3001 for i in range(3001)], True, True
+    return ct.STRING, [f"user-{7919 * i % 3001}" for i in range(3001)], True, True
+
+
 MAKERS = [
-    _ints32, _ints64, _ints64, _floats, _floats, _decimals, _decimals, _strings, _strings, _strings,
+    _many, _ints32, _ints64, _ints64, _floats, _floats, _decimals, _decimals, _strings, _strings, _strings,
     _bytes, _bools, _dates, _timestamps,
 ]
