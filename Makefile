@@ -199,10 +199,13 @@ endif
 
 # Everything that fits in ten minutes. The runner sums up; its last line is `N passed, N failed`.
 test: deps
-	@$(MAKE) test-builds && $(RUN_TESTS)
+	+@$(BUILD_TESTS)
+	@$(RUN_TESTS)
 # The whole suite under every sanitizer, and long random runs from any SEED.
 test-long: deps
-	@$(MAKE) test-builds && $(RUN_TESTS) --long
+	+@$(BUILD_TESTS)
+	@$(RUN_TESTS) --long
+BUILD_TESTS = $(MAKE) test-builds || { echo "0 passed, 1 failed"; exit 1; }
 RUN_TESTS = python3 tests/run_tests.py --build $(BUILD) --python $(VENV)/bin/python --seed $(SEED) \
   $(ONLY)
 test-builds: test-programs asan tsan $(VENV)/.made
