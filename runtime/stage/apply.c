@@ -94,5 +94,7 @@ tm_function *tm_apply_bind(tm_bind *bind, const tm_function_source *source, tm_s
   tm_function *function = NULL;
   if (source->bind(source, &want, bind->arena, &function, err) < 0) return NULL;
   if (function->may_raise) bind->rejects = true;
-  return function;
+  if (tm_bind_note(bind, function) == 0) return function;
+  tm_fail(err, TM_E_MEMORY, "out of memory");
+  return NULL;
 }

@@ -26,3 +26,18 @@ tm_stage_role tm_stage_role_of(const tm_stage *stage) {
   if (stage->inputs == 0) return TM_ROLE_SOURCE;
   return stage->sink ? TM_ROLE_SINK : TM_ROLE_STEP;
 }
+
+int tm_bind_note(tm_bind *bind, const struct tm_function *function) {
+  if (bind->function_count == bind->function_capacity) {
+    uint32_t capacity = bind->function_capacity == 0 ? 4 : bind->function_capacity * 2;
+    const struct tm_function **grown = tm_arena_alloc(bind->arena, capacity * sizeof *grown);
+    if (grown == NULL) return -1;
+    if (bind->function_count > 0) {
+      memcpy(grown, bind->functions, bind->function_count * sizeof *grown);
+    }
+    bind->functions = grown;
+    bind->function_capacity = capacity;
+  }
+  bind->functions[bind->function_count++] = function;
+  return 0;
+}

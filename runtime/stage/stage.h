@@ -72,6 +72,8 @@ typedef struct tm_bind {
                                   or -1; NULL: none is. Filters and projections move by it */
   uint64_t rows_estimate;      /* of the output; 0 = unknown */
   const char *detail;          /* a line for explain: "by store, sum(qty)" */
+  const struct tm_function **functions; /* row functions that were bound, for explain */
+  uint32_t function_count, function_capacity;
   /* answered by the optimiser, before open */
   const uint8_t *needed;       /* per output column: 0 = nobody reads it, leave its data NULL */
   const struct tm_function *const *pushed; /* a source: filters to apply before rows leave it */
@@ -140,6 +142,9 @@ typedef struct tm_stage {
   /* A sink: makes its output visible, once the whole run has succeeded; or throws it away. */
   int (*publish)(void *shared, bool commit, tm_error *err);
 } tm_stage;
+
+/* Notes a bound row function; a stage that binds one itself calls it. 0 or -1 (memory). */
+int tm_bind_note(tm_bind *bind, const struct tm_function *function);
 
 /* The table that the build generates from the file names of operator/ and connector/; NULL ends it. */
 extern const tm_stage *const tm_stage_table[];

@@ -1,0 +1,224 @@
+/* state/join_table.c: see join_table.h. */
+#include "state/join_table.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "kernel/cast.h"
+#include "kernel/hash_rows.h"
+
+static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "join: out of memory"); }
+
+int tm_join_table_init(tm_join_table *t, tm_budget *budget, uint32_t lanes,
+                       const tm_schema *schema, const uint8_t *needed, tm_error *err) {
+  *t = (tm_join_table){.budget = budget, .lanes = lanes};
+  t->stores = tm_alloc_zero(budget, lanes * sizeof *t->stores);
+  t->partitions = tm_alloc_zero(budget, lanes * sizeof *t->partitions);
+  if (t->stores == NULL || t->partitions == NULL) return no_memory(err);
+  for (uint32_t i = 0; i < lanes; i++) tm_row_store_init(&t->stores[i], budget, schema, needed);
+  return 0;
+}
+
+/* The key columns of a batch in the types of the comparison, and the hashes of its selected rows.
+ * The batch `keys_out` owns what had to be converted. */
+typedef struct keyed {
+  tm_batch *owner;
+  const tm_column **columns;
+  uint64_t *hashes;
+  uint8_t *usable;
+} keyed;
+
+static bool convert(keyed *k, const tm_batch *batch, const tm_join_keys *keys) {
+  for (uint32_t i = 0; i < keys->count; i++) {
+    const tm_column *in = &batch->columns[keys->columns[i]];
+    assert(in->data != NULL);
+    if (tm_cast_widen(k->owner, i, in) < 0) return false;
+    k->columns[i] = &k->owner->columns[i];
+  }
+  return true;
+}
+
+static void mark_usable(keyed *k, const tm_batch *batch, const tm_join_keys *keys) {
+  memset(k->usable, 1, batch->selected);
+  for (uint32_t i = 0; i < keys->count; i++) {
+    const uint8_t *valid = k->columns[i]->valid;
+    if (valid == NULL) continue;
+    for (uint32_t n = 0; n < batch->selected; n++) {
+      k->usable[n] &= valid[tm_batch_row(batch, n)];
+    }
+  }
+}
+
+static int keyed_init(keyed *k, tm_budget *budget, const tm_batch *batch,
+                      const tm_join_keys *keys, tm_error *err) {
+  k->owner = tm_batch_create(budget, keys->types, batch->rows);
+  if (k->owner == NULL) return no_memory(err);
+  k->columns = tm_batch_alloc(k->owner, (keys->count + 1) * sizeof *k->columns);
+  k->hashes = tm_batch_alloc(k->owner, (batch->selected + 1) * sizeof *k->hashes);
+  k->usable = tm_batch_alloc(k->owner, batch->selected + 1);
+  if (k->columns == NULL || k->hashes == NULL || k->usable == NULL ||
+      !convert(k, batch, keys)) {
+    tm_batch_release(k->owner);
+    return no_memory(err);
+  }
+  tm_hash_rows(k->columns, keys->count, batch->selection, batch->selected, k->hashes);
+  mark_usable(k, batch, keys);
+  return 0;
+}
+
+int tm_join_table_append(tm_join_table *t, uint32_t lane, const tm_batch *batch,
+                         const tm_join_keys *keys, tm_error *err) {
+  keyed k;
+  if (keyed_init(&k, t->budget, batch, keys, err) < 0) return -1;
+  int done = tm_row_store_append(&t->stores[lane], batch, k.hashes, k.usable, err);
+  tm_batch_release(k.owner);
+  return done;
+}
+
+int tm_join_table_gather(tm_join_table *t, const tm_join_keys *keys, bool track, tm_error *err) {
+  for (uint32_t i = 0; i < t->lanes; i++) {
+    t->chunk_count += t->stores[i].chunk_count;
+    t->rows += t->stores[i].rows;
+  }
+  if (t->chunk_count >= TM_CHUNKS_MAX) {
+    return tm_fail(err, TM_E_MEMORY, "join: more than 4 billion rows on the side that is kept");
+  }
+  size_t ids = (size_t)t->chunk_count * TM_CHUNK_ROWS;
+  t->chunks = tm_alloc(t->budget, (t->chunk_count + 1) * sizeof *t->chunks);
+  t->next = tm_alloc(t->budget, (ids + 1) * sizeof *t->next);
+  if (track) t->matched = tm_alloc_zero(t->budget, ids + 1);
+  if (t->chunks == NULL || t->next == NULL || (track && t->matched == NULL)) return no_memory(err);
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < t->lanes; i++) {
+    for (uint32_t c = 0; c < t->stores[i].chunk_count; c++) t->chunks[at++] = t->stores[i].chunks[c];
+  }
+  tm_type types[64];
+  assert(keys->count <= 64);
+  for (uint32_t i = 0; i < keys->count; i++) types[i] = keys->types->fields[i].type;
+  for (uint32_t i = 0; i < t->lanes; i++) {
+    t->partitions[i].unique = true;
+    t->partitions[i].keys = tm_key_table_create(t->budget, types, keys->count);
+    if (t->partitions[i].keys == NULL) return no_memory(err);
+  }
+  return 0;
+}
+
+/* High bits, since the table of keys uses the low ones. */
+static uint32_t partition_of(const tm_join_table *t, uint64_t hash) {
+  return t->lanes == 1 ? 0 : (uint32_t)((hash >> 48) % t->lanes);
+}
+
+static bool grow_heads(tm_join_table *t, tm_join_partition *p, uint32_t count) {
+  if (count <= p->head_capacity) return true;
+  uint32_t capacity = p->head_capacity == 0 ? 1024 : p->head_capacity;
+  while (capacity < count) capacity *= 2;
+  uint32_t *grown = tm_realloc(t->budget, p->heads, p->head_capacity * sizeof *grown,
+                               capacity * sizeof *grown);
+  if (grown == NULL) return false;
+  p->heads = grown;
+  p->head_capacity = capacity;
+  return true;
+}
+
+static void link_rows(tm_join_table *t, tm_join_partition *p, uint32_t known, uint32_t chunk,
+                      const uint32_t *rows, const uint32_t *ids, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t row = chunk << TM_CHUNK_BITS | rows[i];
+    if (ids[i] >= known) { /* ids come in order of appearance */
+      known = ids[i] + 1;
+      t->next[row] = TM_ROW_NONE;
+    } else {
+      t->next[row] = p->heads[ids[i]];
+      p->unique = false;
+    }
+    p->heads[ids[i]] = row;
+  }
+}
+
+int tm_join_table_build(tm_join_table *t, uint32_t lane, uint32_t chunk, const tm_join_keys *keys,
+                        tm_error *err) {
+  tm_chunk *c = &t->chunks[chunk];
+  tm_join_partition *p = &t->partitions[lane];
+  uint32_t rows[TM_CHUNK_ROWS / 8], ids[TM_CHUNK_ROWS / 8];
+  uint64_t hashes[TM_CHUNK_ROWS / 8];
+  keyed k = {.owner = tm_batch_create(t->budget, keys->types, c->rows->rows)};
+  if (k.owner == NULL) return no_memory(err);
+  k.columns = tm_batch_alloc(k.owner, (keys->count + 1) * sizeof *k.columns);
+  int done = k.columns != NULL && convert(&k, c->rows, keys) ? 0 : no_memory(err);
+  for (uint32_t from = 0; done == 0 && from < c->count; from += TM_CHUNK_ROWS / 8) {
+    uint32_t count = 0;
+    uint32_t end = from + TM_CHUNK_ROWS / 8 < c->count ? from + TM_CHUNK_ROWS / 8 : c->count;
+    for (uint32_t i = from; i < end; i++) {
+      rows[count] = i;
+      hashes[count] = c->hashes[i];
+      count += c->usable[i] && partition_of(t, c->hashes[i]) == lane;
+    }
+    uint32_t known = tm_key_table_count(p->keys);
+    if (tm_key_table_insert(p->keys, k.columns, rows, count, hashes, ids) < 0 ||
+        !grow_heads(t, p, tm_key_table_count(p->keys))) {
+      done = no_memory(err);
+      break;
+    }
+    link_rows(t, p, known, chunk, rows, ids, count);
+  }
+  tm_batch_release(k.owner);
+  return done;
+}
+
+/* The rows of one partition of a batch. */
+static void probe_partition(const tm_join_table *t, uint32_t partition, const keyed *k,
+                            const tm_batch *batch, uint32_t *scratch, uint32_t *out) {
+  const tm_join_partition *p = &t->partitions[partition];
+  uint32_t *places = scratch, *rows = scratch + batch->selected;
+  uint32_t *ids = rows + batch->selected;
+  uint64_t *hashes = (uint64_t *)(ids + batch->selected + (batch->selected & 1));
+  uint32_t count = 0;
+  for (uint32_t n = 0; n < batch->selected; n++) {
+    places[count] = n;
+    rows[count] = tm_batch_row(batch, n);
+    hashes[count] = k->hashes[n];
+    count += k->usable[n] && partition_of(t, k->hashes[n]) == partition;
+  }
+  tm_key_table_find(p->keys, k->columns, rows, count, hashes, ids);
+  for (uint32_t i = 0; i < count; i++) {
+    out[places[i]] = ids[i] == TM_KEY_NONE ? TM_ROW_NONE : p->heads[ids[i]];
+  }
+}
+
+int tm_join_table_probe(const tm_join_table *t, const tm_batch *batch, const tm_join_keys *keys,
+                        uint32_t *rows, tm_error *err) {
+  keyed k;
+  if (keyed_init(&k, t->budget, batch, keys, err) < 0) return -1;
+  size_t words = (size_t)batch->selected * 3 + 2 + 2 * ((size_t)batch->selected + 1);
+  uint32_t *scratch = tm_batch_alloc(k.owner, words * sizeof *scratch);
+  if (scratch == NULL) {
+    tm_batch_release(k.owner);
+    return no_memory(err);
+  }
+  for (uint32_t i = 0; i < batch->selected; i++) rows[i] = TM_ROW_NONE;
+  for (uint32_t p = 0; p < t->lanes; p++) probe_partition(t, p, &k, batch, scratch, rows);
+  tm_batch_release(k.owner);
+  return 0;
+}
+
+bool tm_join_table_unique(const tm_join_table *t) {
+  for (uint32_t i = 0; i < t->lanes; i++) {
+    if (!t->partitions[i].unique) return false;
+  }
+  return true;
+}
+
+void tm_join_table_deinit(tm_join_table *t) {
+  size_t ids = (size_t)t->chunk_count * TM_CHUNK_ROWS;
+  for (uint32_t i = 0; t->partitions != NULL && i < t->lanes; i++) {
+    tm_join_partition *p = &t->partitions[i];
+    tm_key_table_destroy(p->keys);
+    tm_free(t->budget, p->heads, p->head_capacity * sizeof *p->heads);
+  }
+  for (uint32_t i = 0; t->stores != NULL && i < t->lanes; i++) tm_row_store_deinit(&t->stores[i]);
+  tm_free(t->budget, t->chunks, (t->chunk_count + 1) * sizeof *t->chunks);
+  tm_free(t->budget, t->next, (ids + 1) * sizeof *t->next);
+  if (t->matched != NULL) tm_free(t->budget, t->matched, ids + 1);
+  tm_free(t->budget, t->stores, t->lanes * sizeof *t->stores);
+  tm_free(t->budget, t->partitions, t->lanes * sizeof *t->partitions);
+}
