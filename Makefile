@@ -31,10 +31,12 @@ ROOMS := base store column kernel format io expr state stage operator connector 
 
 # Evaluated once, at first use: `make deps` must work before the libraries are there.
 once = $(eval $(1) := $(2))$($(1))
-LIB_CFLAGS = $(call once,LIB_CFLAGS,$(shell pkg-config --cflags lua5.4 libuv msgpack zlib libzstd))
+LIB_CFLAGS = $(call once,LIB_CFLAGS,$(shell \
+  pkg-config --cflags lua5.4 libuv msgpack zlib libzstd 2>/dev/null))
 # A static library where there is one: no dynamic loading, so that small jobs start at once.
 find_lib = $(shell $(CC) -print-file-name=$(1).a | grep / || echo $(2))
-LIBS = $(call once,LIBS,$(call find_lib,liblua5.4,-llua5.4) $(call find_lib,libmsgpackc,-lmsgpackc) \
+LIBS = $(call once,LIBS,$(call find_lib,liblua5.4,-llua5.4) \
+  $(call find_lib,libmsgpackc,-lmsgpackc) \
   $(call find_lib,libzstd,-lzstd) $(call find_lib,libz,-lz) $(call find_lib,libuv_a,-luv) \
   -lm -ldl -lpthread)
 
@@ -57,7 +59,8 @@ LIB_SRC := $(filter-out runtime/cli/main.c,$(SRC))
 TEST_SRC := $(wildcard $(ROOMS:%=tests/%/*.c))
 STAGE_SRC := $(sort $(wildcard runtime/operator/[!_]*.c runtime/connector/[!_]*.c))
 LUA_SRC := $(sort $(shell find lua stdlib -name '*.lua' 2>/dev/null))
-GEN_SRC := $(BUILD)/gen/lua_embed.c $(if $(wildcard runtime/stage/stage.h),$(BUILD)/gen/stage_table.c)
+GEN_SRC := $(BUILD)/gen/lua_embed.c \
+  $(if $(wildcard runtime/stage/stage.h),$(BUILD)/gen/stage_table.c)
 
 OBJ := $(BUILD)/obj
 GEN_OBJ := $(GEN_SRC:$(BUILD)/gen/%.c=$(OBJ)/gen/%.o)
@@ -68,8 +71,8 @@ LIB := $(BUILD)/libtidemill.a
 # ---------------------------------------------------------------- the program
 
 .DEFAULT_GOAL := all
-.PHONY: all lib deps demo test test-long test-programs test-builds bench tidy asan tsan fuzz fuzzers \
-  install unit golden-accept clean FORCE
+.PHONY: all lib deps demo test test-long test-programs test-builds bench tidy asan tsan fuzz \
+  fuzzers install unit golden-accept clean FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -100,7 +103,7 @@ $(OBJ)/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags
 # Says in one line what is missing, else notes compiler and flags: a change of them rebuilds all.
 # Preprocessing leaves one package name for every header that is not there.
 define NEEDED
-#if !__has_include(<lua5.4/lua.h>) && !__has_include(<lua.h>)
+#if !__has_include(<lua.h>)
 liblua5.4-dev
 #endif
 #if !__has_include(<uv.h>)
@@ -170,15 +173,17 @@ $(OBJ)/gen/lua_embed.o: $(LUA_SRC)
 # ---------------------------------------------------------------- tests
 
 # One Criterion program of all rooms; Criterion finds the tests in it.
-# Under ThreadSanitizer a runner of our own stands in for Criterion's, which cannot work there.
-RUNNER := $(if $(findstring thread,$(SANITIZE)),$(OBJ)/tests/support/plain_runner.o)
+# Under sanitizers a runner of our own stands in for Criterion's, which hides leaks from one and
+# maps memory where another forbids it.
+RUNNER := $(if $(SANITIZE),$(OBJ)/tests/support/plain_runner.o)
 
 $(BUILD)/tests: $(TEST_OBJ) $(RUNNER) $(LIB)
 	@echo "  link $@"
 	@$(LINK) $^ $(LIBS) -lcriterion -o $@
 test-programs: all $(if $(TEST_SRC),$(BUILD)/tests)
 
-# The tests of one room, linked with the rooms up to it only: `make unit ROOM=kernel FILTER='cast/*'`.
+# The tests of one room, linked with the rooms up to it only:
+# `make unit ROOM=kernel FILTER='cast/*'`.
 UNIT_ROOMS = $(shell echo $(ROOMS) | sed 's/\b$(ROOM)\b.*/$(ROOM)/')
 UNIT_OBJ = $(patsubst %.c,$(OBJ)/%.o,$(wildcard $(UNIT_ROOMS:%=runtime/%/*.c))) \
   $(if $(filter operator,$(UNIT_ROOMS)),$(GEN_OBJ))
@@ -250,16 +255,18 @@ $(BUILD)/%_fuzz: $(OBJ)/tests/fuzz/%_fuzz.o $(LIB)
 PACKAGES := gcc libc6-dev make pkg-config binutils lua5.4 liblua5.4-dev libuv1-dev libmsgpack-dev \
   zlib1g-dev libzstd-dev libcriterion-dev python3 python3-venv
 deps:
-	@command -v dpkg-query >/dev/null || { echo "not a Debian system; needed: $(PACKAGES)"; exit 0; }; \
+	@command -v dpkg-query >/dev/null || \
+	  { echo "not a Debian system; needed: $(PACKAGES)"; exit 0; }; \
 	missing=; for p in $(PACKAGES); do \
-	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
-	done; \
+	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || \
+	    missing="$$missing $$p"; done; \
 	[ -z "$$missing" ] || { echo "installing$$missing"; \
 	  [ $$(id -u) = 0 ] && as_root= || as_root=sudo; \
-	  $$as_root apt-get update -q && \
-	  DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -q -y --no-install-recommends $$missing; }
+	  $$as_root apt-get update -q && $$as_root env DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -q -y --no-install-recommends $$missing; }
 
-DEMO := pipelines/flights/eod.lua --date 2013-01-31 --param 'days=2013-01-*' --param out=$(BUILD)/demo
+DEMO := pipelines/flights/eod.lua --date 2013-01-31 --param 'days=2013-01-*' \
+  --param out=$(BUILD)/demo
 demo: deps
 	@$(MAKE) all
 	@$(BUILD)/tidemill run $(DEMO)

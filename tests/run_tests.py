@@ -41,7 +41,7 @@ def suites(options):
     for kind, folder in kinds:
         if (folder / "tests").exists():
             command = [str(folder / "tests")]
-            if kind != "tsan ":
+            if kind == "":
                 command += ["--timeout", "240", "--jobs", str(os.cpu_count())]
             found.append((f"{kind}c", command, {}))
     for kind, folder in kinds:

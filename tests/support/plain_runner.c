@@ -1,8 +1,9 @@
 /* tests/support/plain_runner.c: runs Criterion tests without Criterion's runner.
  *
- * That runner maps memory at addresses which ThreadSanitizer forbids. This one walks the same
- * section of tests, forks a process for each and defines the few functions that assertions call;
- * since the program comes before the library, its definitions are the ones that count.
+ * That runner maps memory at addresses which ThreadSanitizer forbids, and its processes end in a
+ * way that AddressSanitizer's search for leaks does not see. This one walks the same section of
+ * tests, forks a process for each and defines the few functions that assertions call; since the
+ * program comes before the library, its definitions are the ones that count.
  * Parameterized tests and theories are not run; the house has none. */
 #include <criterion/criterion.h>
 #include <criterion/event.h>
