@@ -1,0 +1,139 @@
+/* format/format.h: a file format: how its records become batches, and batches its text.
+ *
+ * Reading has two halves. Splitting finds where records end, in the order of the file, so one
+ * thread does it at a time (io/block_reader.h); it is as little work as can be. Parsing turns a
+ * block of whole records into batches; every lane has a parser of its own, and no block depends
+ * on another. Formats are found by file name: format/csv.c defines tm_format_csv.
+ *
+ * A malformed record is no error: the parser hands it to the hooks and goes on. */
+#ifndef TM_FORMAT_FORMAT_H
+#define TM_FORMAT_FORMAT_H
+
+#include "base/bytes.h"
+#include "column/batch.h"
+#include "column/reason.h"
+#include "format/block.h"
+
+typedef struct tm_format tm_format;
+
+enum {
+  TM_RECORD_BYTES_MAX = 16 << 20, /* a longer record is refused as too_long */
+  TM_SNIFF_BYTES = 64 << 10,
+  TM_EPOCH_NONE = -1,
+};
+
+/* What a script said of a format. Texts live in the plan. */
+typedef struct tm_format_options {
+  char delimiter;  /* 0: not given */
+  char quote, escape, comment; /* 0: none */
+  bool header;
+  const char *const *nulls; /* words that mean null where they are not quoted */
+  uint32_t null_count;
+  int epoch_digits; /* of a second, that numbers as timestamps count: 0, 3, 6; else TM_EPOCH_NONE */
+} tm_format_options;
+
+/* All that reading a source needs to know; read-only while it runs. */
+typedef struct tm_reading {
+  const tm_format *format;
+  tm_format_options options;
+  const tm_schema *schema;
+  const uint8_t *from_path; /* per column: 1 where folders give its value; NULL: none */
+  const uint8_t *needed;    /* per column; NULL: all */
+  const uint8_t *early;     /* per column: a filter reads it; NULL: none */
+  bool filters;             /* hooks->filter does something */
+  bool ordinals;            /* batches carry line numbers */
+  uint32_t source;          /* of tm_origin */
+  uint32_t batch_rows;
+  size_t block_bytes, record_bytes_max;
+} tm_reading;
+
+static inline bool tm_reading_needs(const tm_reading *r, uint32_t column) {
+  return r->needed == NULL || r->needed[column] != 0;
+}
+
+/* The state of splitting a block: zeroed at its first record. */
+typedef struct tm_split {
+  size_t scanned;  /* bytes that earlier calls looked at */
+  uint32_t state;  /* the format's own */
+  size_t start;    /* where the record at hand begins */
+  uint64_t open_lines;
+  size_t whole;    /* answer: bytes of whole records */
+  uint64_t lines;  /* answer: how much to count the line (or record) on after them */
+  uint32_t flags;  /* answer: for the parser */
+  uint64_t *masks; /* scratch of the caller: 2 words for each 64 bytes begun, and 2 more */
+} tm_split;
+
+/* A record that was refused. Texts are only lent. */
+typedef struct tm_refusal {
+  tm_reason reason;
+  const char *message;
+  const char *raw;
+  size_t raw_size;
+  const tm_block *block;
+  uint64_t line, offset;
+} tm_refusal;
+
+typedef struct tm_parser_hooks {
+  void *context;
+  int (*refuse)(void *context, const tm_refusal *refusal, tm_error *err);
+  /* Narrows the selection of a batch that has its early and its fallible columns. */
+  int (*filter)(void *context, tm_batch *batch, tm_error *err);
+} tm_parser_hooks;
+
+typedef struct tm_parser tm_parser; /* each format's own */
+
+/* Answer of sniffing; texts and schema in the arena. */
+typedef struct tm_sniffed {
+  const tm_schema *schema;
+  tm_format_options options; /* those that were not given are found */
+  const char *note;          /* what was left out; NULL: nothing */
+} tm_sniffed;
+
+typedef struct tm_writer tm_writer; /* each format's own */
+
+/* What writing needs to know; borrowed. */
+typedef struct tm_writing {
+  tm_format_options options;
+  const tm_schema *schema;
+  tm_budget *budget;
+  uint32_t width_max; /* table: columns of the terminal; 0: unknown */
+} tm_writing;
+
+struct tm_format {
+  size_t size;       /* sizeof(tm_format) */
+  const char *name;
+  bool ends_lines;   /* text: a last record without a line end gets one */
+
+  /* Options that were not given and, where schema is NULL, the schema, from the first bytes of a
+   * file; `whole`: there are no more. 0 or -1: TM_E_FORMAT and the like. */
+  int (*sniff)(tm_arena *arena, const tm_format_options *options, const tm_schema *schema,
+               const char *file, const char *data, size_t size, bool whole, tm_sniffed *out,
+               tm_error *err);
+  /* The layout of a file from its first bytes, and how many of them (and line ends) come before
+   * the first record. 1: done; 0: needs more bytes; -1: TM_E_FORMAT. */
+  int (*begin)(const tm_reading *reading, tm_arena *arena, const char *file, const char *data,
+               size_t size, bool whole, const tm_layout **out, size_t *out_skip,
+               uint64_t *out_lines, tm_error *err);
+  /* Goes on from split->scanned; at least TM_BLOCK_PAD bytes behind `size` are readable. */
+  void (*split)(const tm_reading *reading, tm_split *split, const char *data, size_t size);
+
+  tm_parser *(*parser_create)(const tm_reading *reading, tm_budget *budget,
+                              const tm_parser_hooks *hooks, tm_error *err);
+  /* Takes a reference of its own. 0 or -1. */
+  int (*parser_begin)(tm_parser *parser, tm_block *block, tm_error *err);
+  /* 1: *out is a batch (without selected rows perhaps); 0: the block is done; -1. */
+  int (*parser_next)(tm_parser *parser, tm_batch **out, tm_error *err);
+  void (*parser_destroy)(tm_parser *parser);
+
+  tm_writer *(*writer_create)(const tm_writing *writing, tm_error *err);
+  /* Appends to `out`. finish comes once, last. 0 or -1. */
+  int (*writer_write)(tm_writer *writer, const tm_batch *batch, tm_bytes *out, tm_error *err);
+  int (*writer_finish)(tm_writer *writer, tm_bytes *out, tm_error *err);
+  void (*writer_destroy)(tm_writer *writer);
+};
+
+/* The table that the build generates from format/; NULL ends it. */
+extern const tm_format *const tm_format_table[];
+const tm_format *tm_format_find(const char *name);
+
+#endif
