@@ -58,8 +58,9 @@ SRC := $(wildcard $(ROOMS:%=runtime/%/*.c))
 LIB_SRC := $(filter-out runtime/cli/main.c,$(SRC))
 TEST_SRC := $(wildcard $(ROOMS:%=tests/%/*.c))
 STAGE_SRC := $(sort $(wildcard runtime/operator/[!_]*.c runtime/connector/[!_]*.c))
+FORMAT_SRC := $(sort $(wildcard runtime/format/[!_]*.c))
 LUA_SRC := $(sort $(shell find lua stdlib -name '*.lua' 2>/dev/null))
-GEN_SRC := $(BUILD)/gen/lua_embed.c \
+GEN_SRC := $(BUILD)/gen/lua_embed.c $(BUILD)/gen/format_table.c \
   $(if $(wildcard runtime/stage/stage.h),$(BUILD)/gen/stage_table.c)
 
 OBJ := $(BUILD)/obj
@@ -84,9 +85,14 @@ $(BUILD)/tidemill: $(OBJ)/runtime/cli/main.o $(LIB)
 	@echo "  link $@"
 	@$(LINK) $^ $(LIBS) -o $@
 
-$(LIB): $(LIB_OBJ)
+$(LIB): $(LIB_OBJ) $(BUILD)/sources
 	@rm -f $@
-	@$(AR) rcs $@ $^
+	@$(AR) rcs $@ $(LIB_OBJ)
+
+# Changes when a file comes or goes, so that what is gone is not linked any more.
+$(BUILD)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SRC) $(TEST_SRC)' | cmp -s - $@ || echo '$(SRC) $(TEST_SRC)' > $@
 
 $(OBJ)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -156,13 +162,26 @@ $(BUILD)/gen/stage_table.c: FORCE
 	  echo '  NULL};'; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+# A format is a file that defines `const tm_format tm_format_<its name>`.
+$(BUILD)/gen/format_table.c: FORCE
+	@mkdir -p $(@D)
+	@{ echo '#include "format/format.h"'; \
+	  names=$$(for f in $(FORMAT_SRC); do n=$$(basename $$f .c); \
+	    grep -q "^const tm_format tm_format_$$n\b" $$f && echo $$n; done; true); \
+	  for n in $$names; do echo "extern const tm_format tm_format_$$n;"; done; \
+	  echo 'const tm_format *const tm_formats[] = {'; \
+	  for n in $$names; do echo "  &tm_format_$$n,"; done; \
+	  echo '  NULL};'; } > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
 # lua/a/b.lua is module "a.b", stdlib/a.lua is "tidemill.a". The assembler includes the bytes.
 $(BUILD)/gen/lua_embed.c: FORCE
 	@mkdir -p $(@D)
 	@module() { echo $$1 | sed 's#^lua/##; s#^stdlib/#tidemill/#; s#\.lua$$##; s#/#.#g'; }; \
 	{ echo '#include "script/embedded.h"'; i=0; \
 	  for f in $(LUA_SRC); do i=$$((i+1)); echo "extern const char tm_lua_$$i[];"; \
-	    echo "__asm__(\".section .rodata\\ntm_lua_$$i: .incbin \\\"$$f\\\"\\n.byte 0\\n.previous\");"; \
+	    printf '__asm__(".section .rodata; tm_lua_%d: .incbin \\"%s\\"; .byte 0; .previous");\n' \
+	      $$i $$f; \
 	  done; echo 'const tm_embedded tm_embedded_lua[] = {'; i=0; \
 	  for f in $(LUA_SRC); do i=$$((i+1)); \
 	    echo "  {\"$$(module $$f)\", tm_lua_$$i, $$(wc -c < $$f)},"; \
@@ -177,21 +196,22 @@ $(OBJ)/gen/lua_embed.o: $(LUA_SRC)
 # maps memory where another forbids it.
 RUNNER := $(if $(SANITIZE),$(OBJ)/tests/support/plain_runner.o)
 
-$(BUILD)/tests: $(TEST_OBJ) $(RUNNER) $(LIB)
+$(BUILD)/tests: $(TEST_OBJ) $(RUNNER) $(LIB) $(BUILD)/sources
 	@echo "  link $@"
-	@$(LINK) $^ $(LIBS) -lcriterion -o $@
+	@$(LINK) $(TEST_OBJ) $(RUNNER) $(LIB) $(LIBS) -lcriterion -o $@
 test-programs: all $(if $(TEST_SRC),$(BUILD)/tests)
 
 # The tests of one room, linked with the rooms up to it only:
 # `make unit ROOM=kernel FILTER='cast/*'`.
 UNIT_ROOMS = $(shell echo $(ROOMS) | sed 's/\b$(ROOM)\b.*/$(ROOM)/')
 UNIT_OBJ = $(patsubst %.c,$(OBJ)/%.o,$(wildcard $(UNIT_ROOMS:%=runtime/%/*.c))) \
-  $(if $(filter operator,$(UNIT_ROOMS)),$(GEN_OBJ))
+  $(if $(filter operator,$(UNIT_ROOMS)),$(GEN_OBJ),$(if $(filter format,$(UNIT_ROOMS)),\
+  $(OBJ)/gen/format_table.o))
 UNIT_TESTS = $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/$(ROOM)/*.c))
 ifneq ($(ROOM),)
-$(BUILD)/unit-$(ROOM).a: $(filter-out %/cli/main.o,$(UNIT_OBJ))
+$(BUILD)/unit-$(ROOM).a: $(filter-out %/cli/main.o,$(UNIT_OBJ)) $(BUILD)/sources
 	@rm -f $@
-	@$(AR) rcs $@ $^
+	@$(AR) rcs $@ $(filter %.o,$^)
 $(BUILD)/unit-$(ROOM): $(UNIT_TESTS) $(RUNNER) $(BUILD)/unit-$(ROOM).a
 	@echo "  link $@"
 	@$(LINK) $^ $(LIBS) -lcriterion -o $@
