@@ -152,6 +152,10 @@ finds("a file that no header knows", "orphan runtime/base/lost.c",
   { ["runtime/base/lost.c"] = "/* x */\nvoid tm_lost(void) {\n}\n" })
 finds("a second file of a header", "",
   { ["runtime/base/more.c"] = MEMORY:gsub("malloc", "tm_get") })
+finds("a format", "", {
+  ["runtime/format/README.md"] = "# format\n",
+  ["runtime/format/csv.c"] = "/* x */\nconst tm_format tm_format_csv = {0};\n",
+})
 finds("main", "", {
   ["runtime/cli/README.md"] = "# cli\n", ["runtime/cli/main.c"] = "/* x */\nint main(void) {\n}\n",
 })
