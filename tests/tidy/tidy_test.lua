@@ -100,6 +100,10 @@ for _, call in ipairs { "tm_free(b)", "env->open(p)", "self.close(p)", "ZSTD_fre
 end
 finds("a function of one's own", "", filter_with
   "static int accept(void) {\n  return 1;\n}\nstatic int f(void) {\n  return accept();\n}\n")
+finds("the command line prints, but opens nothing", "call runtime/cli/main.c", {
+  ["runtime/cli/README.md"] = "# cli\n",
+  ["runtime/cli/main.c"] = "/* x */\nint main(void) {\n  printf(a);\n  fopen(b);\n}\n",
+})
 finds("malloc even in base", "call runtime/base/other.c", {
   ["runtime/base/other.c"] = MEMORY:gsub("base/memory%.c", "base/other.c"),
 })
