@@ -133,7 +133,7 @@ struct tm_format {
 };
 
 /* The table that the build generates from format/; NULL ends it. */
-extern const tm_format *const tm_format_table[];
+extern const tm_format *const tm_formats[];
 const tm_format *tm_format_find(const char *name);
 
 #endif
