@@ -80,10 +80,23 @@ static bool restore_block(const tm_key_table *table, restore_column *columns, ui
   return !reader->failed;
 }
 
+/* Only one by one is it certain that keys of several columns get their ids in order. */
+static int insert_in_order(tm_key_table *table, const tm_column *const *each, uint32_t count) {
+  uint32_t ids[BLOCK_KEYS], first = table->count;
+  uint32_t step = table->mode == TM_KEY_ROW ? 1 : count;
+  for (uint32_t row = 0; row < count; row += step) {
+    int result = step == count ? tm_key_table_insert(table, each, NULL, count, NULL, ids)
+                               : tm_key_table_insert(table, each, &row, 1, NULL, ids);
+    if (result < 0) return -1;
+    if (table->count != first + row + step) return 1;
+  }
+  return 0;
+}
+
 int tm_key_table_restore(tm_key_table *table, tm_record_reader *reader, tm_error *err) {
   assert(table->count == 0);
   uint32_t count = (uint32_t)tm_record_get(reader, TM_KEY_COUNT_MAX);
-  uint32_t columns = table->column_count, ids[BLOCK_KEYS];
+  uint32_t columns = table->column_count;
   size_t bytes = columns * (sizeof(restore_column) + sizeof(tm_column *)) + 1;
   restore_column *scratch = tm_alloc(table->budget, bytes);
   if (scratch == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory while restoring state");
@@ -92,15 +105,14 @@ int tm_key_table_restore(tm_key_table *table, tm_record_reader *reader, tm_error
   int result = 0;
   if (columns == 0 && count > 1) reader->failed = true;
   while (table->count < count && result == 0 && !reader->failed) {
-    uint32_t first = table->count;
-    uint32_t block = count - first < BLOCK_KEYS ? count - first : BLOCK_KEYS;
+    uint32_t block = count - table->count < BLOCK_KEYS ? count - table->count : BLOCK_KEYS;
     if (!restore_block(table, scratch, block, reader)) {
       reader->failed = true;
-    } else if (tm_key_table_insert(table, each, NULL, block, NULL, ids) < 0) {
-      result = tm_fail(err, TM_E_MEMORY, "out of memory while restoring state");
-    } else if (table->count != first + block) {
-      reader->failed = true; /* a key came twice */
+      break;
     }
+    int inserted = insert_in_order(table, each, block);
+    if (inserted < 0) result = tm_fail(err, TM_E_MEMORY, "out of memory while restoring state");
+    if (inserted > 0) reader->failed = true; /* a key came twice */
   }
   tm_free(table->budget, scratch, bytes);
   if (result == 0 && reader->failed) {

@@ -1,4 +1,4 @@
-/* state/key_table.h: numbers the distinct keys that it is shown: 0, 1, 2 … in order of appearance.
+/* state/key_table.h: numbers the distinct keys that it is shown: 0, 1, 2 … as they appear.
  *
  * A key is a tuple of values, equal as key_words.h has it (null equals null). The number, its id,
  * indexes whatever the caller keeps a key: sums, lists of rows, nothing. Work goes a batch at a
@@ -20,9 +20,10 @@ tm_key_table *tm_key_table_create(tm_budget *budget, const tm_type *types, uint3
 void tm_key_table_destroy(tm_key_table *table); /* NULL is a no-op */
 uint32_t tm_key_table_count(const tm_key_table *table);
 
-/* ids[i] of row rows[i] (rows NULL: row i) for `count` rows; unknown keys get the next ids. columns
- * may be narrower or wider than the table's (int32 for int64). hashes as tm_hash_rows makes them,
- * or NULL. 0, or -1 when memory is refused: the table stays sound, some keys may be in. */
+/* ids[i] of row rows[i] (rows NULL: row i) for `count` rows; unknown keys get the next ids, those
+ * of several columns not always in the order of their rows. columns may be narrower or wider than
+ * the table's (int32 for int64). hashes as tm_hash_rows makes them, or NULL. 0, or -1 when memory
+ * is refused: the table stays sound, some keys may be in. */
 int tm_key_table_insert(tm_key_table *table, const tm_column *const *columns, const uint32_t *rows,
                         uint32_t count, const uint64_t *hashes, uint32_t *ids);
 /* The same, with TM_KEY_NONE for unknown keys. */
