@@ -1,0 +1,136 @@
+-- lua/tidemill/ends.lua: endpoints, one noun for both directions.
+--
+-- An end is a flow of role "source"; whether it is read or written shows when the job is laid out.
+-- Options go to the stages as they are, with {date} put into paths; the stages check them.
+
+local _, core <const> = ...
+
+local fail <const> = require "tidemill.fail"
+local flow <const> = require "tidemill.flow"
+
+local ends = {}
+
+local function here(name)
+  local line, place = core.place(name)
+  return { line = line, place = place, verb = name }
+end
+
+local function new(where, verb, options)
+  return flow.new("source", verb, {}, options, where.line, where.place)
+end
+
+local function dated(path)
+  return (path:gsub("{date}", tostring(core.date())))
+end
+
+-- A path, or a list of them.
+local function paths(name, path, where)
+  if type(path) == "string" and path ~= "" then return dated(path) end
+  local list = {}
+  if type(path) == "table" then
+    for key, one in pairs(path) do
+      if math.type(key) ~= "integer" or type(one) ~= "string" then
+        fail("value", ("option 'path' of tm.%s is a text or a list of texts"):format(name), where)
+      end
+      list[#list + 1] = dated(one)
+    end
+  end
+  if #list > 0 then return list end
+  where.help = ("tm.%s \"data/*.%s\", or tm.%s { path = \"…\" }"):format(name, name, name)
+  fail("value", ("tm.%s needs a path"):format(name), where)
+end
+
+local function named(name, given, where)
+  local options = {}
+  if given == nil then given = {} end
+  if type(given) ~= "table" or flow.is_flow(given) then
+    fail("value", ("tm.%s takes its options in a table, not %s"):format(name, fail.kind(given)),
+      where)
+  end
+  for key, value in pairs(given) do
+    if type(key) ~= "string" then
+      where.help = "options have names, as in { path = \"…\" }"
+      fail("option", ("entry %s of tm.%s has no name"):format(tostring(key), name), where)
+    end
+    options[key] = value
+  end
+  return options
+end
+
+local function file(name)
+  return function(given)
+    local where = here(name)
+    local options = type(given) == "string" and { path = given } or named(name, given, where)
+    options.path = paths(name, options.path, where)
+    return new(where, name, options)
+  end
+end
+
+local formats <const> = { "csv", "jsonl", "msgpack", "lines" }
+
+local function stdin(given)
+  local where = here("stdin")
+  local options = type(given) == "string" and { format = given } or named("stdin", given, where)
+  local format = options.format
+  for _, known in ipairs(formats) do
+    if format == known then
+      if not core.has(format, "source") then fail.later(("format '%s'"):format(format), where) end
+      options.format, options.path = nil, "-"
+      return new(where, format, options)
+    end
+  end
+  where.token, where.names = format and tostring(format), formats
+  where.help = "tm.stdin { format = \"csv\" }, or \"jsonl\", \"msgpack\", \"lines\""
+  fail("value", format == nil and "tm.stdin needs a format"
+    or ("'%s' is no format of tm.stdin"):format(tostring(format)), where)
+end
+
+local function rows(given)
+  local where = here("rows")
+  if type(given) ~= "table" then
+    fail("value", ("tm.rows takes a table of rows, not %s"):format(fail.kind(given)), where)
+  end
+  local options, list = {}, {}
+  for key, value in pairs(given) do
+    if type(key) == "string" then
+      options[key] = value
+    elseif type(value) ~= "table" or flow.is_flow(value) then
+      fail("value", ("row %s of tm.rows is %s; a row is a table, as { id = 1 }"):format(
+        tostring(key), fail.kind(value)), where)
+    else
+      list[#list + 1] = value
+    end
+  end
+  if type(options.schema) ~= "string" then
+    where.help = "tm.rows { schema = \"id int64, name string\", { id = 1, name = \"a\" } }"
+    fail("value", "tm.rows needs a schema", where)
+  end
+  options.rows = list
+  return new(where, "rows", options)
+end
+
+local function plain(name)
+  return function(given)
+    local where = here(name)
+    return new(where, name, named(name, given, where))
+  end
+end
+
+local all <const> = {
+  csv = file "csv", jsonl = file "jsonl", msgpack = file "msgpack", lines = file "lines",
+  rows = rows, stdout = plain "stdout", discard = plain "discard", generate = plain "generate",
+}
+
+--- The ends that the engine has, by name.
+function ends.functions()
+  local result = { stdin = stdin }
+  for name, make in pairs(all) do
+    if core.has(name, "source") or core.has(name, "sink") then result[name] = make end
+  end
+  return result
+end
+
+--- Where a flow goes that -e returned.
+function ends.stdout() return new({ line = 0, place = 0 }, "stdout", {}) end
+
+return ends
