@@ -221,13 +221,30 @@ static bool takes_refused(const tm_plan *plan, uint32_t node) {
   return false;
 }
 
+static bool commits(const tm_run *run, const tm_run_result *result, uint32_t node) {
+  return result->status == TM_STATUS_OK ||
+         (result->status == TM_STATUS_EXPECTATION && takes_refused(run->plan, node));
+}
+
+/* Everything that can fail for want of space comes before the first output is visible. */
+static void seal_all(tm_run *run, void **shared, tm_run_result *result, tm_error *err) {
+  for (uint32_t i = 0; i < run->plan->node_count; i++) {
+    const tm_bind *bind = run->plan->nodes[i];
+    if (bind->stage->seal == NULL || shared[i] == NULL || !commits(run, result, i)) continue;
+    tm_error failure = {0};
+    if (bind->stage->seal(shared[i], &failure) == 0) continue;
+    tm_refuse_place(&failure, run->plan, bind);
+    *err = failure;
+    result->status = TM_STATUS_FAILED;
+  }
+}
+
 /* Publishes, or throws away, every sink; a failure to publish one throws the later ones away. */
 static void publish_all(tm_run *run, void **shared, tm_run_result *result, tm_error *err) {
   for (uint32_t i = 0; i < run->plan->node_count; i++) {
     const tm_bind *bind = run->plan->nodes[i];
     if (bind->stage->publish == NULL || shared[i] == NULL) continue;
-    bool commit = result->status == TM_STATUS_OK ||
-                  (result->status == TM_STATUS_EXPECTATION && takes_refused(run->plan, i));
+    bool commit = commits(run, result, i);
     tm_error failure = {0};
     if (bind->stage->publish(shared[i], commit, &failure) == 0) continue;
     if (result->status != TM_STATUS_OK) continue;
@@ -297,6 +314,7 @@ int tm_run_plan(const tm_plan *plan, tm_budget *budget, const tm_run_options *op
     judge(&run, workers, result, err);
   }
   for (uint32_t i = 0; i < run.lanes && workers[i].run != NULL; i++) worker_close(&workers[i]);
+  seal_all(&run, shared, result, err);
   publish_all(&run, shared, result, err);
   unshare_all(&run, shared);
   run_deinit(&run);

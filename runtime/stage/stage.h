@@ -139,6 +139,9 @@ typedef struct tm_stage {
   void (*cancel)(void *self);
   void (*close)(void *self);
   void (*unshare)(void *shared);
+  /* A sink: does all of publishing that can fail for want of space; every sink is sealed before the
+   * first is published. NULL: nothing. */
+  int (*seal)(void *shared, tm_error *err);
   /* A sink: makes its output visible, once the whole run has succeeded; or throws it away. */
   int (*publish)(void *shared, bool commit, tm_error *err);
 } tm_stage;

@@ -1,0 +1,40 @@
+/* cli/flags.h: one table of commands and flags; parsing, help and completion come from it. */
+#ifndef TM_CLI_FLAGS_H
+#define TM_CLI_FLAGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "script/script.h"
+
+enum { CLI_PARAMS_MAX = 256, CLI_SCRIPTS_MAX = 1024 };
+
+typedef struct cli_flags {
+  const char *scripts[CLI_SCRIPTS_MAX];
+  size_t script_count;
+  const char *text;        /* of -e */
+  tm_script_param params[CLI_PARAMS_MAX];
+  size_t param_count;
+  const char *date, *as, *format, *summary, *color;
+  uint32_t workers;        /* 0: one a processor */
+  uint64_t memory_bytes;   /* 0: 80 % of what there is */
+  bool no_lift, dry_run, help;
+} cli_flags;
+
+typedef struct cli_command {
+  const char *name, *arguments, *summary;
+  int (*run)(const cli_flags *flags); /* exit status; NULL: a later version has it */
+} cli_command;
+
+extern const cli_command cli_commands[];
+const cli_command *cli_command_find(const char *name);
+
+/* Arguments behind the command's name, then TIDEMILL_<FLAG> for those that were not given.
+ * 0, or -1 with TM_E_USAGE. */
+int cli_flags_parse(const cli_command *command, int count, char **arguments, cli_flags *flags,
+                    tm_error *err);
+/* Help of one command, or of all where it is NULL, to stdout. */
+void cli_flags_help(const cli_command *command);
+
+#endif

@@ -1,0 +1,54 @@
+/* cli/job.c: see job.h. */
+#include "cli/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/env.h"
+
+/* Sizes that tests make small, to meet every boundary. */
+static uint64_t number_of(const char *variable, uint64_t fallback, uint64_t most) {
+  const char *text = tm_env_get()->variable(variable);
+  uint64_t value = text == NULL ? 0 : strtoull(text, NULL, 10);
+  if (value == 0) return fallback;
+  return value < most ? value : most;
+}
+
+static const char *stdout_format(const cli_flags *flags) {
+  if (flags->format != NULL) return flags->format;
+  return tm_env_get()->is_terminal(1) ? "table" : "json";
+}
+
+static void complete(tm_graph *graph, const cli_flags *flags) {
+  tm_job_info *job = &graph->job;
+  job->dry_run = flags->dry_run;
+  job->stdout_format = stdout_format(flags);
+  job->workers = flags->workers != 0 ? flags->workers : tm_env_get()->cpu_count();
+  job->batch_rows = (uint32_t)number_of("TIDEMILL_BATCH_ROWS", TM_BATCH_ROWS, TM_BATCH_ROWS);
+  job->block_bytes = number_of("TIDEMILL_BLOCK_BYTES", UINT64_C(1) << 19, UINT64_C(1) << 26);
+}
+
+int cli_job_open(cli_job *job, const cli_flags *flags, const char *path, tm_error *err) {
+  *job = (cli_job){0};
+  uint64_t limit = flags->memory_bytes;
+  if (limit == 0) limit = tm_env_get()->memory_limit_bytes() / 10 * 8;
+  job->budget = tm_budget_create(NULL, "process", limit);
+  if (job->budget == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory");
+  tm_script_options options = {
+    .path = path, .text = flags->text, .params = flags->params,
+    .param_count = flags->param_count, .date = flags->date, .no_lift = flags->no_lift,
+    .budget = job->budget,
+  };
+  job->script = tm_script_open(&options, err);
+  if (job->script == NULL) return -1;
+  tm_graph *graph = tm_script_graph(job->script);
+  complete(graph, flags);
+  job->plan = tm_plan_create(graph, job->budget, err);
+  return job->plan == NULL ? -1 : 0;
+}
+
+void cli_job_close(cli_job *job) {
+  tm_script_close(job->script);
+  tm_arena_pool_clear();
+  tm_budget_destroy(job->budget);
+}

@@ -1,0 +1,19 @@
+/* cli/job.h: a script, loaded and planned: what run, check and explain have in common. */
+#ifndef TM_CLI_JOB_H
+#define TM_CLI_JOB_H
+
+#include "cli/flags.h"
+#include "plan/plan.h"
+#include "script/script.h"
+
+typedef struct cli_job {
+  tm_budget *budget;
+  tm_script *script;
+  tm_plan *plan;
+} cli_job;
+
+/* path is "-" for stdin; NULL where flags->text is the script. 0, or -1 with err. */
+int cli_job_open(cli_job *job, const cli_flags *flags, const char *path, tm_error *err);
+void cli_job_close(cli_job *job);
+
+#endif

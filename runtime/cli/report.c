@@ -1,0 +1,192 @@
+/* cli/report.c: see report.h. */
+#include "cli/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/env.h"
+#include "kernel/print.h"
+#include "store/durable_write.h"
+
+enum { QUIET_US = 1000 * 1000 };
+
+static bool line_is_open;
+
+/* 12,104,882 */
+static const char *grouped(uint64_t value, char out[32]) {
+  char digits[24];
+  int size = snprintf(digits, sizeof digits, "%" PRIu64, value), n = 0;
+  for (int i = 0; i < size; i++) {
+    if (i > 0 && (size - i) % 3 == 0) out[n++] = ',';
+    out[n++] = digits[i];
+  }
+  out[n] = '\0';
+  return out;
+}
+
+/* 1.9M */
+static const char *rough(double value, char out[32]) {
+  static const char units[] = " kMGT";
+  int unit = 0;
+  while (value >= 1000 && unit < 4) {
+    value /= 1000;
+    unit++;
+  }
+  if (unit == 0) snprintf(out, 32, "%.0f", value);
+  else snprintf(out, 32, "%.*f%c", value < 10 ? 1 : 0, value, units[unit]);
+  return out;
+}
+
+void cli_report_progress(const tm_run_progress *p) {
+  if (p->elapsed_us < QUIET_US || !tm_env_get()->is_terminal(2)) return;
+  char rows[32], out[32], rate[32];
+  double seconds = (double)p->elapsed_us / 1e6;
+  fprintf(stderr, "\r\033[K%s rows in · %s out · %s rows/s · %.0f s", rough((double)p->rows_in, rows),
+          rough((double)p->rows_out, out), rough((double)p->rows_in / seconds, rate), seconds);
+  fflush(stderr);
+  line_is_open = true;
+}
+
+void cli_report_end(void) {
+  if (line_is_open) fprintf(stderr, "\r\033[K");
+  line_is_open = false;
+}
+
+bool cli_report_is_output(const tm_plan *plan, uint32_t node) {
+  if (!plan->nodes[node]->stage->sink) return false;
+  for (uint32_t i = 0; i < plan->node_count; i++) {
+    if (plan->nodes[i]->rejects_to == plan->nodes[node]) return false;
+  }
+  return true;
+}
+
+const char *cli_report_path(const tm_bind *bind) {
+  const char *path = tm_value_text(bind->options, "path", NULL);
+  return path == NULL || strcmp(path, "-") == 0 ? NULL : path;
+}
+
+static void print_step(const tm_plan *plan, const tm_run_result *result, uint32_t node) {
+  const tm_bind *bind = plan->nodes[node];
+  const tm_ledger *l = &result->nodes[node];
+  char in[32], passed[32], label[80];
+  snprintf(label, sizeof label, "%s", bind->name);
+  fprintf(stderr, "%2u of %u  %s ", node + 1, plan->node_count, label);
+  for (size_t i = strlen(label); i < 32; i++) fputc('.', stderr);
+  fprintf(stderr, " %14s in %14s out\n", grouped(l->in, in), grouped(l->passed, passed));
+}
+
+static void add_term(char *line, size_t room, uint64_t rows, const char *what) {
+  if (rows == 0) return;
+  char text[32];
+  size_t used = strlen(line);
+  snprintf(line + used, room - used, " + %s %s", grouped(rows, text), what);
+}
+
+void cli_report_done(const tm_plan *plan, const tm_run_result *r, bool steps) {
+  const tm_ledger *t = &r->total;
+  for (uint32_t i = 0; steps && i < plan->node_count; i++) print_step(plan, r, i);
+  char in[32], passed[32], rate[32], terms[320] = "";
+  add_term(terms, sizeof terms, t->filtered, "filtered");
+  add_term(terms, sizeof terms, t->duplicate, "duplicate");
+  add_term(terms, sizeof terms, t->late, "late");
+  add_term(terms, sizeof terms, t->rejected, "rejected");
+  add_term(terms, sizeof terms, t->unmatched, "unmatched");
+  add_term(terms, sizeof terms, t->held, "held");
+  double seconds = r->seconds > 0 ? r->seconds : 1e-6;
+  fprintf(stderr, "Done in %.*f s · %s rows/s · %.0f MB peak · ledger %s = %s%s\n",
+          r->seconds < 1 ? 3 : 1, r->seconds, rough((double)r->rows_in / seconds, rate),
+          (double)tm_env_get()->memory_peak_bytes() / 1e6, grouped(t->in + t->produced, in),
+          grouped(t->passed, passed), terms);
+}
+
+/* ---------------------------------------------------------------- summary */
+
+static bool put_text(tm_bytes *out, const char *text) {
+  if (text == NULL) return tm_bytes_append_text(out, "null");
+  if (!tm_bytes_append_byte(out, '"')) return false;
+  for (; *text != '\0'; text++) {
+    unsigned char c = (unsigned char)*text;
+    bool done = c == '"' || c == '\\' ? tm_bytes_format(out, "\\%c", c)
+                : c < 0x20            ? tm_bytes_format(out, "\\u%04x", c)
+                                      : tm_bytes_append_byte(out, c);
+    if (!done) return false;
+  }
+  return tm_bytes_append_byte(out, '"');
+}
+
+static bool put_ledger(tm_bytes *out, const tm_ledger *l) {
+  return tm_bytes_format(out,
+                         "\"in\":%" PRIu64 ",\"produced\":%" PRIu64 ",\"passed\":%" PRIu64
+                         ",\"filtered\":%" PRIu64 ",\"duplicate\":%" PRIu64 ",\"late\":%" PRIu64
+                         ",\"rejected\":%" PRIu64 ",\"unmatched\":%" PRIu64 ",\"absorbed\":%" PRIu64
+                         ",\"held\":%" PRIu64,
+                         l->in, l->produced, l->passed, l->filtered, l->duplicate, l->late,
+                         l->rejected, l->unmatched, l->absorbed, l->held);
+}
+
+static bool put_steps(tm_bytes *out, const tm_plan *plan, const tm_run_result *r) {
+  if (!tm_bytes_append_text(out, ",\"steps\":[")) return false;
+  for (uint32_t i = 0; i < plan->node_count; i++) {
+    const tm_bind *bind = plan->nodes[i];
+    tm_ledger none = {0};
+    if (!tm_bytes_append_text(out, i == 0 ? "{\"name\":" : ",{\"name\":") ||
+        !put_text(out, bind->name) || !tm_bytes_append_text(out, ",\"verb\":") ||
+        !put_text(out, bind->verb) ||
+        !tm_bytes_format(out, ",\"line\":%d,", bind->script_line) ||
+        !put_ledger(out, r->nodes != NULL ? &r->nodes[i] : &none) ||
+        !tm_bytes_append_byte(out, '}')) {
+      return false;
+    }
+  }
+  return tm_bytes_append_byte(out, ']');
+}
+
+static bool put_outputs(tm_bytes *out, const tm_plan *plan, const tm_run_result *r) {
+  bool first = true;
+  if (!tm_bytes_append_text(out, ",\"outputs\":[")) return false;
+  for (uint32_t i = 0; i < plan->node_count; i++) {
+    if (!cli_report_is_output(plan, i)) continue;
+    if (!tm_bytes_append_text(out, first ? "{\"name\":" : ",{\"name\":") ||
+        !put_text(out, plan->nodes[i]->name) || !tm_bytes_append_text(out, ",\"path\":") ||
+        !put_text(out, cli_report_path(plan->nodes[i])) ||
+        !tm_bytes_format(out, ",\"rows\":%" PRIu64 "}", r->nodes != NULL ? r->nodes[i].in : 0)) {
+      return false;
+    }
+    first = false;
+  }
+  return tm_bytes_append_byte(out, ']');
+}
+
+static bool put_summary(tm_bytes *out, const tm_plan *plan, const tm_run_result *r) {
+  char seconds[TM_PRINT_MAX];
+  size_t size = tm_print_float64(seconds, r->seconds);
+  if (!tm_bytes_format(out, "{\"status\":\"%s\",\"rows_in\":%" PRIu64 ",\"rows_out\":%" PRIu64 ",",
+                       tm_status_name(r->status), r->rows_in, r->rows_out)) {
+    return false;
+  }
+  return put_ledger(out, &r->total) &&
+         tm_bytes_format(out, ",\"seconds\":%.*s,\"peak_memory_bytes\":%" PRIu64 ",\"workers\":%u",
+                         (int)size, seconds, tm_env_get()->memory_peak_bytes(), r->workers) &&
+         put_steps(out, plan, r) && put_outputs(out, plan, r) && tm_bytes_append_text(out, "}\n");
+}
+
+static int write_file(const char *path, const tm_bytes *bytes, tm_budget *budget, tm_error *err) {
+  tm_durable_write *writer;
+  if (tm_durable_write_open(&writer, budget, path, err) < 0) return -1;
+  int done = tm_durable_write_write(writer, bytes->data, bytes->size, err);
+  if (done == 0) done = tm_durable_write_publish(writer, err);
+  tm_durable_write_close(writer);
+  return done;
+}
+
+int cli_report_summary(const char *path, const tm_plan *plan, const tm_run_result *result,
+                       tm_budget *budget, tm_error *err) {
+  tm_bytes bytes;
+  tm_bytes_init(&bytes, budget);
+  int done = put_summary(&bytes, plan, result) ? write_file(path, &bytes, budget, err)
+                                               : tm_fail(err, TM_E_MEMORY, "out of memory");
+  tm_bytes_deinit(&bytes);
+  return done;
+}
