@@ -46,6 +46,10 @@ static tm_flow filter_push(void *self, uint32_t port, tm_batch *taken, tm_out *o
                            tm_error *err) {
   filter *f = self;
   (void)port;
+  if (f->env.bind->done_elsewhere) {
+    tm_out_emit(out, taken);
+    return TM_FLOW_INPUT;
+  }
   tm_batch *batch = tm_batch_own(taken, f->env.budget);
   if (batch == NULL) return tm_fail(err, TM_E_MEMORY, "filter: out of memory");
   int64_t dropped = tm_apply_filter(&f->env, f->function, batch, out, err);

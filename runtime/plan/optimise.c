@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "expr/function.h"
+
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "plan: out of memory"); }
 
 /* ---------------------------------------------------------------- diamonds */
@@ -121,7 +123,44 @@ static int find_needed(tm_plan *plan, tm_error *err) {
   return 0;
 }
 
+/* ---------------------------------------------------------------- filters into sources */
+
+/* The only reader of a node's rows, -1 where there are several. */
+static int only_consumer(const tm_plan *plan, uint32_t node) {
+  int found = -1;
+  for (uint32_t i = 0; i < plan->edge_count; i++) {
+    if (plan->edges[i].from != node || plan->edges[i].refused) continue;
+    if (found >= 0) return -1;
+    found = (int)plan->edges[i].to;
+  }
+  return found;
+}
+
+static bool can_move(const tm_bind *bind) {
+  if (strcmp(bind->stage->name, "filter") != 0 || bind->function_count != 1) return false;
+  const tm_function *f = bind->functions[0];
+  return f->trees != NULL && !f->may_raise && f->pure;
+}
+
+/* Filters right behind a source that cannot raise are applied by it, before strings are made. */
+static int push_filters(tm_plan *plan, uint32_t source, tm_error *err) {
+  tm_bind *bind = plan->nodes[source];
+  const tm_function **pushed = tm_arena_zero(plan->arena, plan->node_count * sizeof *pushed);
+  if (pushed == NULL) return no_memory(err);
+  for (int at = only_consumer(plan, source); at >= 0; at = only_consumer(plan, (uint32_t)at)) {
+    tm_bind *filter = plan->nodes[at];
+    if (!can_move(filter)) break;
+    pushed[bind->pushed_count++] = filter->functions[0];
+    filter->done_elsewhere = true;
+  }
+  bind->pushed = pushed;
+  return 0;
+}
+
 int tm_optimise(tm_plan *plan, tm_error *err) {
-  if (mark_diamonds(plan, err) < 0) return -1;
-  return find_needed(plan, err);
+  if (mark_diamonds(plan, err) < 0 || find_needed(plan, err) < 0) return -1;
+  for (uint32_t i = 0; i < plan->node_count; i++) {
+    if (plan->nodes[i]->stage->takes_filters && push_filters(plan, i, err) < 0) return -1;
+  }
+  return 0;
 }

@@ -78,6 +78,7 @@ typedef struct tm_bind {
   const uint8_t *needed;       /* per output column: 0 = nobody reads it, leave its data NULL */
   const struct tm_function *const *pushed; /* a source: filters to apply before rows leave it */
   uint32_t pushed_count;
+  bool done_elsewhere;         /* a filter that its source applies: rows only pass */
   bool emits_ordinals;         /* a source: somebody wants ordinals */
   bool ordered_input;          /* batches come in order of `sequence`, else in no order at all */
   const struct tm_bind *rejects_to; /* endpoint of refused rows; NULL: the first one fails the run */
@@ -113,6 +114,7 @@ typedef struct tm_stage {
   const char *summary;
   int inputs;                  /* 0 source, 1, 2; -1: any number from 1 */
   bool sink;
+  bool takes_filters;          /* a source that applies bind->pushed itself */
   bool listens;                /* resume() comes after a wake even while it wants input */
   const tm_option *options;    /* ends with a NULL name; NULL: any (it checks them itself) */
   /* Types and everything that can be wrong, before any row. 0 or -1. */
