@@ -153,7 +153,8 @@ static void run_print_lua(void) {
   for (int i = 0; i < ROWS; i++) sink += tm_print_lua_float(printed, floats[i]);
 }
 static void run_print_snprintf(void) {
-  for (int i = 0; i < ROWS; i++) sink += (size_t)snprintf(printed, TM_PRINT_MAX, "%.17g", floats[i]);
+  for (int i = 0; i < ROWS; i++)
+    sink += (size_t)snprintf(printed, TM_PRINT_MAX, "%.17g", floats[i]);
 }
 static void run_print_date(void) {
   for (int i = 0; i < ROWS; i++) sink += tm_print_date(printed, days[i]);
