@@ -9,6 +9,35 @@
 
 #include "exec/refuse.h"
 
+static int moved_filter_behind(const tm_plan *plan, uint32_t node) {
+  for (uint32_t i = 0; i < plan->edge_count; i++) {
+    const tm_edge *e = &plan->edges[i];
+    if (e->from == node && !e->refused && plan->nodes[e->to]->done_elsewhere) return (int)e->to;
+  }
+  return -1;
+}
+
+void tm_balance_move_filters(const tm_plan *plan, tm_run_result *result) {
+  for (uint32_t i = 0; i < plan->node_count; i++) {
+    const tm_bind *source = plan->nodes[i];
+    if (source->pushed_count == 0) continue;
+    uint64_t rows = result->nodes[i].passed;
+    for (uint32_t k = 0; k < source->pushed_count; k++) rows += source->pushed_dropped[k];
+    tm_ledger *l = &result->nodes[i];
+    l->filtered -= rows - l->passed;
+    l->passed = rows;
+    int filter = (int)i;
+    for (uint32_t k = 0; k < source->pushed_count; k++) {
+      filter = moved_filter_behind(plan, (uint32_t)filter);
+      if (filter < 0) return;
+      l = &result->nodes[filter];
+      l->in = rows;
+      l->filtered += source->pushed_dropped[k];
+      rows -= source->pushed_dropped[k];
+    }
+  }
+}
+
 /* Nodes whose input rows are source rows, one for one. */
 static bool carries_source_rows(const tm_plan *plan, const tm_run_result *result,
                                 const bool *carries, uint32_t node) {

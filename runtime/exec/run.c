@@ -261,6 +261,7 @@ static void judge(tm_run *run, worker *workers, tm_run_result *result, tm_error 
       tm_ledger_add(&result->nodes[i], tm_lane_ledger(workers[k].lane, i));
     }
   }
+  tm_balance_move_filters(run->plan, result);
   tm_balance_total(run->plan, result);
   result->status = TM_STATUS_OK;
   if (run->failed) {

@@ -146,7 +146,8 @@ static bool can_move(const tm_bind *bind) {
 static int push_filters(tm_plan *plan, uint32_t source, tm_error *err) {
   tm_bind *bind = plan->nodes[source];
   const tm_function **pushed = tm_arena_zero(plan->arena, plan->node_count * sizeof *pushed);
-  if (pushed == NULL) return no_memory(err);
+  bind->pushed_dropped = tm_arena_zero(plan->arena, plan->node_count * sizeof(uint64_t));
+  if (pushed == NULL || bind->pushed_dropped == NULL) return no_memory(err);
   for (int at = only_consumer(plan, source); at >= 0; at = only_consumer(plan, (uint32_t)at)) {
     tm_bind *filter = plan->nodes[at];
     if (!can_move(filter)) break;

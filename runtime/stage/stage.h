@@ -78,6 +78,7 @@ typedef struct tm_bind {
   const uint8_t *needed;       /* per output column: 0 = nobody reads it, leave its data NULL */
   const struct tm_function *const *pushed; /* a source: filters to apply before rows leave it */
   uint32_t pushed_count;
+  uint64_t *pushed_dropped;    /* per pushed filter the rows that it dropped; added to atomically */
   bool done_elsewhere;         /* a filter that its source applies: rows only pass */
   bool emits_ordinals;         /* a source: somebody wants ordinals */
   bool ordered_input;          /* batches come in order of `sequence`, else in no order at all */
