@@ -187,6 +187,7 @@ static void scan_marks(splitter *s, size_t from) {
       if (at < skip_to) continue;
       if (s->data[at] == '\n') {
         end_line(s, at);
+        if (p->first_only && p->whole > 0) return;
         continue;
       }
       size_t used = meet_quote(s, at);
@@ -211,8 +212,12 @@ void tm_csv_split(const tm_reading *r, tm_split *p, const char *data, size_t siz
     scan_marks(&s, from);
     return;
   }
-  size_t last = tm_structural_find_last(data + from, size - from, '\n');
   p->scanned = size;
+  if (p->first_only) {
+    const char *end = memchr(data + from, '\n', size - from);
+    size = end == NULL ? from : (size_t)(end + 1 - data);
+  }
+  size_t last = tm_structural_find_last(data + from, size - from, '\n');
   if (last == SIZE_MAX) return;
   p->lines += p->open_lines + tm_structural_count(data + from, size - from, '\n');
   p->open_lines = 0;

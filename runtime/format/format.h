@@ -60,6 +60,7 @@ typedef struct tm_split {
   size_t whole;    /* answer: bytes of whole records */
   uint64_t lines;  /* answer: how much to count the line (or record) on after them */
   uint32_t flags;  /* answer: for the parser */
+  bool first_only; /* stop at the end of the first record */
   uint64_t *masks; /* scratch of the caller: 2 words for each 64 bytes begun, and 2 more */
 } tm_split;
 

@@ -1,0 +1,334 @@
+/* io/block_reader.c: see block_reader.h.
+ *
+ * `next` is the block under construction: it holds what was read but not handed out. Once it has
+ * whole records it goes out, and the rest of its bytes move to a fresh one. A record that does not
+ * fit makes the block grow; one beyond the limit goes out cut, marked too_long, and its rest is
+ * read and thrown away. */
+#include "io/block_reader.h"
+
+#include <assert.h>
+
+#include "base/env.h"
+
+enum {
+  WAIT_US = 5000,          /* for a pipe, before the lane gets a chance to do other things */
+  BLOCK_BYTES_MIN = 64,
+  TOO_LONG_SHOWN = 4096,   /* of a record that is too long */
+  SKIP_CONTEXT = 64,       /* bytes that stay when a too long record is thrown away */
+};
+
+struct tm_block_reader {
+  tm_budget *budget;
+  const tm_reading *reading;
+  const tm_source_files *files;
+  tm_mutex mutex;
+  tm_arena arena; /* of layouts */
+  tm_block_pool *pool;
+  uint64_t *masks;
+  size_t masks_capacity;
+  uint64_t sequence;
+  /* The file at hand. */
+  uint32_t file;
+  tm_input *input;
+  const tm_layout *layout; /* NULL: not begun */
+  uint64_t line;
+  bool ended;
+  /* The block under construction: of `used` bytes the first `start` are no records. */
+  tm_block *next;
+  size_t used, start;
+  uint64_t offset; /* of the buffer in the file */
+  tm_split split;
+  bool skipping;   /* the rest of a record that was too long */
+  bool failed;
+};
+
+static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "reading: out of memory"); }
+
+tm_block_reader *tm_block_reader_create(tm_budget *budget, const tm_reading *reading,
+                                        const tm_source_files *files, uint32_t lanes,
+                                        tm_error *err) {
+  tm_block_reader *r = tm_alloc_zero(budget, sizeof *r);
+  if (r == NULL) {
+    no_memory(err);
+    return NULL;
+  }
+  size_t bytes = reading->block_bytes > BLOCK_BYTES_MIN ? reading->block_bytes : BLOCK_BYTES_MIN;
+  r->budget = budget;
+  r->reading = reading;
+  r->files = files;
+  tm_env_get()->mutex_init(&r->mutex);
+  tm_arena_init(&r->arena, budget);
+  r->pool = tm_block_pool_create(budget, bytes, 2 * lanes + 2);
+  if (r->pool != NULL) return r;
+  tm_block_reader_destroy(r);
+  no_memory(err);
+  return NULL;
+}
+
+void tm_block_reader_destroy(tm_block_reader *r) {
+  if (r == NULL) return;
+  tm_input_close(r->input);
+  tm_block_release(r->next);
+  if (r->pool != NULL) tm_block_pool_destroy(r->pool);
+  tm_arena_deinit(&r->arena);
+  tm_free(r->budget, r->masks, r->masks_capacity * sizeof *r->masks);
+  tm_env_get()->mutex_deinit(&r->mutex);
+  tm_free(r->budget, r, sizeof *r);
+}
+
+/* ---------------------------------------------------------------- files */
+
+static int open_next(tm_block_reader *r, tm_error *err) {
+  const tm_source_file *file = &r->files->items[r->file];
+  if (tm_input_open(&r->input, r->budget, file->path, file->head, err) < 0) return -1;
+  r->layout = NULL;
+  r->line = 1;
+  r->ended = r->skipping = false;
+  r->used = r->start = 0;
+  r->offset = 0;
+  r->split = (tm_split){0};
+  return 0;
+}
+
+static void close_file(tm_block_reader *r) {
+  tm_input_close(r->input);
+  r->input = NULL;
+  tm_block_release(r->next);
+  r->next = NULL;
+  r->file++;
+}
+
+/* Values that the folders of this file give. */
+static int set_values(tm_block_reader *r, const tm_layout *from, tm_error *err) {
+  const tm_reading *reading = r->reading;
+  tm_layout *layout = tm_arena_alloc(&r->arena, sizeof *layout);
+  const char **values = tm_arena_zero(&r->arena, (reading->schema->count + 1) * sizeof *values);
+  if (layout == NULL || values == NULL) return no_memory(err);
+  const char *path = r->files->items[r->file].path;
+  for (uint32_t c = 0; c < reading->schema->count; c++) {
+    if (!reading->from_path[c]) continue;
+    const char *name = reading->schema->fields[c].name;
+    bool found;
+    values[c] = tm_source_files_partition(&r->arena, path, name, &found);
+    if (found) continue;
+    return tm_fail(err, TM_E_FORMAT, "%s: no folder '%s=…' gives the partition column", path, name);
+  }
+  *layout = *from;
+  layout->values = values;
+  r->layout = layout;
+  return 0;
+}
+
+/* What comes before the first record. 1, 0: needs more bytes, -1. */
+static int begin_file(tm_block_reader *r, tm_error *err) {
+  const tm_layout *layout = NULL;
+  uint64_t lines = 0;
+  int done = r->reading->format->begin(r->reading, &r->arena, r->files->items[r->file].name,
+                                       r->next->buffer, r->used, r->ended, &layout, &r->start,
+                                       &lines, err);
+  if (done <= 0) return done;
+  r->line += lines;
+  r->layout = layout;
+  if (r->reading->from_path != NULL && set_values(r, layout, err) < 0) return -1;
+  return 1;
+}
+
+/* ---------------------------------------------------------------- bytes */
+
+/* Fills the block as far as there are bytes. TAKEN: there are some, or the file has ended. */
+static tm_block_answer fill(tm_block_reader *r, tm_error *err) {
+  if (r->next == NULL) {
+    r->next = tm_block_create(r->pool, 0);
+    if (r->next == NULL) return (tm_block_answer)no_memory(err);
+  }
+  bool pipe = tm_input_is_pipe(r->input), any = false;
+  while (r->used < r->next->capacity && !r->ended) {
+    int64_t got = tm_input_read(r->input, r->next->buffer + r->used, r->next->capacity - r->used,
+                                any ? 0 : WAIT_US, err);
+    if (got == TM_INPUT_LATER) return any ? TM_BLOCK_TAKEN : TM_BLOCK_LATER;
+    if (got < 0) return TM_BLOCK_FAILED;
+    r->used += (size_t)got;
+    r->ended = got == 0;
+    any = pipe;
+  }
+  return TM_BLOCK_TAKEN;
+}
+
+static int grow(tm_block_reader *r, tm_error *err) {
+  if (tm_block_grow(r->next, r->used, r->next->capacity * 2) < 0) return no_memory(err);
+  return 0;
+}
+
+static int find_records(tm_block_reader *r, tm_error *err) {
+  size_t size = r->used - r->start;
+  size_t words = (size / 64 + 2) * 2;
+  if (words > r->masks_capacity) {
+    tm_free(r->budget, r->masks, r->masks_capacity * sizeof *r->masks);
+    r->masks_capacity = 0;
+    r->masks = tm_alloc(r->budget, words * sizeof *r->masks);
+    if (r->masks == NULL) return no_memory(err);
+    r->masks_capacity = words;
+  }
+  char *data = r->next->buffer + r->start;
+  memset(data + size, 0, TM_BLOCK_PAD);
+  r->split.masks = r->masks;
+  r->reading->format->split(r->reading, &r->split, data, size);
+  return 0;
+}
+
+/* The file has ended: whatever is there is whole; a text gets its last line end. */
+static int end_records(tm_block_reader *r, tm_error *err) {
+  char *data = r->next->buffer + r->start;
+  size_t size = r->used - r->start;
+  if (size > 0 && r->reading->format->ends_lines && data[size - 1] != '\n') {
+    if (r->used == r->next->capacity && grow(r, err) < 0) return -1;
+    r->next->buffer[r->used++] = '\n';
+    if (find_records(r, err) < 0) return -1;
+    size++;
+  }
+  r->split.whole = size;
+  return 0;
+}
+
+/* ---------------------------------------------------------------- handing out */
+
+/* The rest of the block, from `from` on, begins a fresh one. */
+static int move_rest(tm_block_reader *r, size_t from, tm_error *err) {
+  size_t rest = r->used - from;
+  tm_block *fresh = NULL;
+  if (!r->ended) {
+    fresh = tm_block_create(r->pool, rest);
+    if (fresh == NULL) return no_memory(err);
+    memcpy(fresh->buffer, r->next->buffer + from, rest);
+  }
+  r->next = fresh;
+  r->offset += from;
+  r->used = rest;
+  r->start = 0;
+  r->split = (tm_split){0};
+  return 0;
+}
+
+static int hand_out(tm_block_reader *r, size_t size, tm_block **out, tm_error *err) {
+  tm_block *b = r->next;
+  b->data = b->buffer + r->start;
+  b->size = size;
+  b->layout = r->layout;
+  b->file = r->files->items[r->file].name;
+  b->file_index = r->file;
+  b->first_line = r->line;
+  b->lines = r->split.lines;
+  b->flags = r->split.flags;
+  b->offset = r->offset + r->start;
+  b->sequence = r->sequence++;
+  r->line += r->split.lines;
+  size_t end = r->start + size;
+  if (move_rest(r, end, err) < 0) return -1;
+  /* Behind the records there may be the beginning of the next, which went along. */
+  memset(b->data + b->size, 0, TM_BLOCK_PAD);
+  *out = b;
+  return 0;
+}
+
+/* The beginning of a record that is too long; the split goes on in a buffer of its last bytes. */
+static int hand_out_cut(tm_block_reader *r, tm_block **out, tm_error *err) {
+  tm_block *whole = r->next, *b = tm_block_create(r->pool, TOO_LONG_SHOWN);
+  if (b == NULL) return no_memory(err);
+  size_t size = r->used - r->start < TOO_LONG_SHOWN ? r->used - r->start : TOO_LONG_SHOWN;
+  memcpy(b->buffer, whole->buffer + r->start, size);
+  memset(b->buffer + size, 0, TM_BLOCK_PAD);
+  tm_block fields = {.references = 1, .pool = b->pool, .buffer = b->buffer, .data = b->buffer,
+                     .capacity = b->capacity, .size = size, .layout = r->layout,
+                     .file = r->files->items[r->file].name, .file_index = r->file,
+                     .first_line = r->line, .offset = r->offset + r->start,
+                     .sequence = r->sequence++, .too_long = true};
+  *b = fields;
+  r->skipping = true;
+  *out = b;
+  return 0;
+}
+
+/* Throws away what is known to belong to the record, but for a few bytes that the split may look
+ * back at. */
+static void skip_scanned(tm_block_reader *r) {
+  size_t data = r->used - r->start;
+  size_t scanned = r->split.scanned < data ? r->split.scanned : data;
+  size_t drop = scanned > SKIP_CONTEXT ? scanned - SKIP_CONTEXT : 0;
+  memmove(r->next->buffer, r->next->buffer + r->start + drop, data - drop);
+  r->offset += r->start + drop;
+  r->used = data - drop;
+  r->start = 0;
+  r->split.scanned -= drop;
+  r->split.start = 0;
+}
+
+/* Reads on behind a record that was too long. TAKEN: it has ended. LATER: more bytes are needed. */
+static tm_block_answer skip_record(tm_block_reader *r, tm_error *err) {
+  r->split.first_only = true;
+  if (find_records(r, err) < 0) return TM_BLOCK_FAILED;
+  if (r->split.whole == 0 && !r->ended) {
+    skip_scanned(r);
+    return TM_BLOCK_LATER;
+  }
+  size_t from = r->split.whole > 0 ? r->start + r->split.whole : r->used;
+  r->line += r->split.lines;
+  r->skipping = false;
+  memmove(r->next->buffer, r->next->buffer + from, r->used - from);
+  r->offset += from;
+  r->used -= from;
+  r->start = 0;
+  r->split = (tm_split){0};
+  return TM_BLOCK_TAKEN;
+}
+
+/* What can be done with the bytes at hand: TAKEN with *out or without (call again), LATER: more
+ * bytes are needed, END: the file has nothing more. */
+static tm_block_answer look(tm_block_reader *r, tm_block **out, tm_error *err) {
+  if (r->layout == NULL) {
+    int begun = begin_file(r, err);
+    if (begun < 0) return TM_BLOCK_FAILED;
+    if (begun == 0) return TM_BLOCK_LATER;
+  }
+  if (r->skipping) return skip_record(r, err);
+  if (find_records(r, err) < 0) return TM_BLOCK_FAILED;
+  if (r->ended && end_records(r, err) < 0) return TM_BLOCK_FAILED;
+  size_t size = r->split.whole;
+  if (size == 0 && r->ended) return TM_BLOCK_END;
+  bool too_long = size == 0 && r->used - r->start >= r->reading->record_bytes_max;
+  int done = too_long ? hand_out_cut(r, out, err)
+                      : size > 0 ? hand_out(r, size, out, err) : 0;
+  if (done < 0) return TM_BLOCK_FAILED;
+  return *out != NULL ? TM_BLOCK_TAKEN : TM_BLOCK_LATER;
+}
+
+static tm_block_answer take(tm_block_reader *r, tm_block **out, tm_error *err) {
+  for (;;) {
+    if (r->input == NULL) {
+      if (r->file == r->files->count) return TM_BLOCK_END;
+      if (open_next(r, err) < 0) return TM_BLOCK_FAILED;
+    }
+    tm_block_answer got = fill(r, err);
+    if (got != TM_BLOCK_TAKEN) return got;
+    got = look(r, out, err);
+    if (got == TM_BLOCK_FAILED) return got;
+    if (*out != NULL) {
+      if (r->next == NULL) close_file(r);
+      return TM_BLOCK_TAKEN;
+    }
+    if (got == TM_BLOCK_END) {
+      close_file(r);
+    } else if (got == TM_BLOCK_LATER && r->used == r->next->capacity && grow(r, err) < 0) {
+      return TM_BLOCK_FAILED;
+    }
+  }
+}
+
+tm_block_answer tm_block_reader_take(tm_block_reader *r, tm_block **out, tm_error *err) {
+  *out = NULL;
+  tm_env_get()->mutex_lock(&r->mutex);
+  tm_block_answer answer = r->failed ? TM_BLOCK_END : take(r, out, err);
+  /* Nobody reads on behind a damaged place. */
+  if (answer == TM_BLOCK_FAILED) r->failed = true;
+  tm_env_get()->mutex_unlock(&r->mutex);
+  return answer;
+}
