@@ -9,6 +9,7 @@ from differential import expressions
 from differential.flows import function
 
 KINDS = ["inner", "inner", "left", "right", "full", "semi", "anti"]
+INTS = {"int32", "int64"}
 ROWS_MAX = 4000
 
 
@@ -28,11 +29,11 @@ def join_single(rng, flow, other):
 
 
 def _keys(rng, flow, other):
-    """Pairs of columns of one type; the same name on both sides becomes a shared key."""
+    """Pairs of columns of one type, or ints; one name on both sides becomes a shared key."""
     usable = lambda c: not c.near
     pairs = [
         (a, b) for a in flow.columns for b in other.columns
-        if a.type == b.type and usable(a) and usable(b)
+        if (a.type == b.type or {a.type.kind, b.type.kind} == INTS) and usable(a) and usable(b)
     ]
     rng.shuffle(pairs)
     chosen = []
