@@ -13,6 +13,7 @@
 #include "base/env.h"
 #include "script/host.h"
 #include "script/lift_names.h"
+#include "script/row_view.h"
 #include "script/session.h"
 
 enum { ELEMENTS_MAX = 1 << 26, GLOBAL_NAMES_MAX = 64 };
@@ -395,6 +396,7 @@ void tm_sandbox_open(lua_State *L) {
   tm_pattern_lib_open(L);
   tm_loader_open(L);
   tm_values_open(L);
+  tm_row_view_open(L);
   fill_lift_names(L);
   close_globals(L);
 }

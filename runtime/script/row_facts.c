@@ -1,0 +1,239 @@
+/* script/row_facts.c: one pass over the instructions, in their order.
+ *
+ * A register is "captured" from the instruction that loads an upvalue (or a field of one) to the
+ * next that writes it; ways that join later are not told apart, which can only miss a write, or
+ * blame one that happens on one of the ways. Parameters are registers 0 and 1. */
+#include "script/row_facts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "script/lift_bytecode.h"
+
+typedef struct pass {
+  const tm_lua_proto *proto;
+  tm_row_facts *facts;
+  const char *script;
+  tm_error *err;
+  const char *captured[256]; /* name of the upvalue that a register came from */
+} pass;
+
+static const char *constant_text(const tm_lua_proto *proto, int index) {
+  if (index < 0 || index >= proto->constant_count) return NULL;
+  const tm_lua_constant *constant = &proto->constants[index];
+  return constant->kind == TM_LUA_STRING ? constant->text : NULL;
+}
+
+static const char *upvalue_name(const tm_lua_proto *proto, int index) {
+  if (index < 0 || index >= proto->upvalue_count || proto->upvalue_names == NULL) return "?";
+  return proto->upvalue_names[index] == NULL ? "?" : proto->upvalue_names[index];
+}
+
+static tm_row_use *use_of(pass *p, int reg) {
+  return reg >= 0 && reg < 2 && reg < p->proto->param_count ? &p->facts->inputs[reg] : NULL;
+}
+
+static void escape(pass *p, int reg) {
+  tm_row_use *use = use_of(p, reg);
+  if (use != NULL) use->escapes = use->whole = true;
+}
+
+static void read_field(pass *p, int reg, int constant, int line) {
+  tm_row_use *use = use_of(p, reg);
+  const char *name = constant_text(p->proto, constant);
+  if (use == NULL) return;
+  if (name == NULL) use->whole = true;
+  else use->fields[use->field_count++] = (tm_row_field){.name = name, .line = line};
+}
+
+static void read_whole(pass *p, int reg) {
+  tm_row_use *use = use_of(p, reg);
+  if (use != NULL) use->whole = true;
+}
+
+/* ------------------------------------------------------------------ changing what is not its own */
+
+static int blame(pass *p, int pc, tm_error_code code, const char *token, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+static int blame(pass *p, int pc, tm_error_code code, const char *token, const char *format, ...) {
+  char message[256];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  if (p->err->code != TM_E_NONE) return -1;
+  tm_fail(p->err, code, "%s", message);
+  tm_error_token(p->err, token, "");
+  (void)snprintf(p->err->script, sizeof p->err->script, "%s", p->script);
+  p->err->script_line = p->proto->lines[pc];
+  if (code == TM_E_IMPURE) {
+    tm_error_help(p->err, "a row function sees one row at a time and keeps nothing: count and sum "
+                  "with group_by and agg");
+  } else {
+    tm_error_help(p->err, "scripts have no globals: write local %.60s = …", token);
+  }
+  return -1;
+}
+
+static int write_table(pass *p, int pc, int reg) {
+  if (p->captured[reg] != NULL) {
+    return blame(p, pc, TM_E_IMPURE, p->captured[reg],
+                 "the row function changes '%.60s', which it captured", p->captured[reg]);
+  }
+  const tm_row_use *use = use_of(p, reg);
+  if (use == NULL || use->replaced) return 0;
+  return blame(p, pc, TM_E_IMPURE, "",
+               "the row function assigns a field of its row, which is read-only");
+}
+
+static int write_upvalue_field(pass *p, int pc, tm_lua_code code) {
+  const char *name = upvalue_name(p->proto, code.a);
+  if (strcmp(name, "_ENV") != 0) {
+    return blame(p, pc, TM_E_IMPURE, name, "the row function changes '%.60s', which it captured",
+                 name);
+  }
+  const char *global = constant_text(p->proto, code.b);
+  return blame(p, pc, TM_E_GLOBAL, global == NULL ? "?" : global,
+               "assignment to an undeclared global '%.60s'", global == NULL ? "?" : global);
+}
+
+/* ------------------------------------------------------------------ the pass */
+
+static void write_register(pass *p, int reg) {
+  if (reg > 255) return;
+  p->captured[reg] = NULL;
+  tm_row_use *use = use_of(p, reg);
+  if (use != NULL) use->replaced = use->whole = true;
+}
+
+static void write_from(pass *p, int first) {
+  for (int reg = first; reg < 256; reg++) p->captured[reg] = NULL;
+}
+
+/* Instructions that read a field, and so tell what a register holds. */
+static void read_fields(pass *p, int pc, tm_lua_code code) {
+  int line = p->proto->lines[pc];
+  const char *from = NULL;
+  switch (code.op) {
+    case OP_MOVE:
+      escape(p, code.b);
+      from = p->captured[code.b];
+      break;
+    case OP_GETUPVAL: from = upvalue_name(p->proto, code.b); break;
+    case OP_GETTABUP: {
+      const char *key = constant_text(p->proto, code.c);
+      from = upvalue_name(p->proto, code.b);
+      if (strcmp(from, "_ENV") == 0 && key != NULL) from = key;
+      if (key != NULL && strcmp(key, "now") == 0) p->facts->reads_clock = true;
+      break;
+    }
+    case OP_GETFIELD: {
+      const char *key = constant_text(p->proto, code.c);
+      read_field(p, code.b, code.c, line);
+      from = p->captured[code.b];
+      if (key != NULL && strcmp(key, "now") == 0) p->facts->reads_clock = true;
+      break;
+    }
+    case OP_GETTABLE: case OP_GETI:
+      read_whole(p, code.b);
+      if (code.op == OP_GETTABLE) escape(p, code.c);
+      from = p->captured[code.b];
+      break;
+    case OP_SELF: {
+      const char *self = p->captured[code.b];
+      escape(p, code.b);
+      write_register(p, code.a);
+      write_register(p, code.a + 1);
+      p->captured[code.a + 1] = self;
+      return;
+    }
+    default: return;
+  }
+  write_register(p, code.a);
+  p->captured[code.a] = from;
+}
+
+/* Instructions that write what others see. */
+static int write_fields(pass *p, int pc, tm_lua_code code) {
+  switch (code.op) {
+    case OP_SETUPVAL: {
+      const char *name = upvalue_name(p->proto, code.b);
+      return blame(p, pc, TM_E_IMPURE, name, "the row function assigns '%.60s', which it captured",
+                   name);
+    }
+    case OP_SETTABUP: return write_upvalue_field(p, pc, code);
+    case OP_SETTABLE:
+      escape(p, code.b);
+      if (!code.k) escape(p, code.c);
+      return write_table(p, pc, code.a);
+    case OP_SETI: case OP_SETFIELD:
+      if (!code.k) escape(p, code.c);
+      return write_table(p, pc, code.a);
+    default: return 0;
+  }
+}
+
+static int step(pass *p, int pc) {
+  tm_lua_code code = tm_lua_decode(p->proto->words[pc]);
+  switch (code.op) {
+    case OP_MOVE: case OP_GETUPVAL: case OP_GETTABUP: case OP_GETTABLE: case OP_GETI:
+    case OP_GETFIELD: case OP_SELF:
+      read_fields(p, pc, code);
+      return 0;
+    case OP_SETUPVAL: case OP_SETTABUP: case OP_SETTABLE: case OP_SETI: case OP_SETFIELD:
+      return write_fields(p, pc, code);
+    case OP_TESTSET:
+      escape(p, code.b);
+      write_register(p, code.a);
+      return 0;
+    case OP_RETURN1: read_whole(p, code.a); return 0;
+    case OP_RETURN:
+      for (int i = 0; i < code.b - 1; i++) read_whole(p, code.a + i);
+      return 0;
+    case OP_CALL: case OP_TFORCALL: case OP_VARARG: write_from(p, code.a); return 0;
+    case OP_CLOSURE: /* whether it captures the row is not told here */
+      escape(p, 0);
+      escape(p, 1);
+      write_register(p, code.a);
+      return 0;
+    case OP_LOADNIL:
+      for (int i = 0; i <= code.b; i++) write_register(p, code.a + i);
+      return 0;
+    case OP_TAILCALL: case OP_RETURN0: case OP_JMP: case OP_EQ: case OP_LT: case OP_LE:
+    case OP_EQK: case OP_EQI: case OP_LTI: case OP_LEI: case OP_GTI: case OP_GEI: case OP_TEST:
+    case OP_MMBIN: case OP_MMBINI: case OP_MMBINK: case OP_SETLIST: case OP_CLOSE: case OP_TBC:
+    case OP_VARARGPREP: case OP_EXTRAARG: case OP_COUNT:
+      return 0;
+    default: write_register(p, code.a); return 0;
+  }
+}
+
+static void assume_worst(tm_row_facts *facts) {
+  for (int i = 0; i < 2; i++) facts->inputs[i].escapes = facts->inputs[i].whole = true;
+}
+
+int tm_row_facts_read(lua_State *L, int index, const char *script, tm_arena *arena,
+                      tm_row_facts *out, tm_error *err) {
+  bool no_memory;
+  *out = (tm_row_facts){0};
+  const tm_lua_proto *proto = tm_lift_bytecode_read(L, index, arena, &no_memory);
+  if (no_memory) return tm_fail(err, TM_E_MEMORY, "out of memory for a row function");
+  if (proto == NULL) {
+    assume_worst(out);
+    return 0;
+  }
+  for (int i = 0; i < 2; i++) {
+    out->inputs[i].fields =
+        tm_arena_zero(arena, ((size_t)proto->code_count + 1) * sizeof(tm_row_field));
+    if (out->inputs[i].fields == NULL) {
+      return tm_fail(err, TM_E_MEMORY, "out of memory for a row function");
+    }
+  }
+  if (proto->is_vararg) assume_worst(out);
+  pass p = {.proto = proto, .facts = out, .script = script, .err = err};
+  for (int pc = 0; pc < proto->code_count; pc++) {
+    if (step(&p, pc) < 0) return -1;
+  }
+  return 0;
+}
