@@ -6,12 +6,12 @@
 #include "cli/job.h"
 #include "cli/message.h"
 
-static int check_one(const cli_flags *flags, const char *path) {
+static int check_one(const tm_cli_flags *flags, const char *path) {
   tm_error err = {0};
-  cli_job job = {0};
-  int done = cli_job_open(&job, flags, path, &err);
+  tm_cli_job job = {0};
+  int done = tm_cli_job_open(&job, flags, path, &err);
   if (done < 0) {
-    cli_message_print(&err, flags->color, NULL);
+    tm_cli_message_print(&err, flags->color, NULL);
   } else {
     uint32_t sources = 0, sinks = 0;
     for (uint32_t i = 0; i < job.plan->node_count; i++) {
@@ -22,16 +22,16 @@ static int check_one(const cli_flags *flags, const char *path) {
            job.plan->graph->job.stream ? "stream" : "batch", job.plan->graph->job.pipeline, sources,
            sources == 1 ? "" : "s", sinks, sinks == 1 ? "" : "s");
   }
-  cli_job_close(&job);
+  tm_cli_job_close(&job);
   return done < 0 ? tm_error_exit(err.code) : 0;
 }
 
-int cli_check(const cli_flags *flags) {
+int tm_cli_check(const tm_cli_flags *flags) {
   int worst = 0;
   if (flags->script_count == 0) {
     tm_error err = {0};
     tm_fail(&err, TM_E_USAGE, "tidemill check wants scripts");
-    cli_message_print(&err, flags->color, NULL);
+    tm_cli_message_print(&err, flags->color, NULL);
     return tm_error_exit(err.code);
   }
   for (size_t i = 0; i < flags->script_count; i++) {

@@ -4,10 +4,10 @@
 
 #include "cli/flags.h"
 
-int cli_run(const cli_flags *flags);
-int cli_check(const cli_flags *flags);
-int cli_explain(const cli_flags *flags);
-int cli_help(const cli_flags *flags);
-int cli_version(const cli_flags *flags);
+int tm_cli_run(const tm_cli_flags *flags);
+int tm_cli_check(const tm_cli_flags *flags);
+int tm_cli_explain(const tm_cli_flags *flags);
+int tm_cli_help(const tm_cli_flags *flags);
+int tm_cli_version(const tm_cli_flags *flags);
 
 #endif

@@ -8,7 +8,7 @@
 #include "cli/message.h"
 #include "plan/explain.h"
 
-static int print_plan(const cli_job *job, bool json, tm_error *err) {
+static int print_plan(const tm_cli_job *job, bool json, tm_error *err) {
   tm_bytes text;
   tm_bytes_init(&text, job->budget);
   bool done = json ? tm_explain_json(job->plan, &text) : tm_explain_text(job->plan, &text);
@@ -17,20 +17,20 @@ static int print_plan(const cli_job *job, bool json, tm_error *err) {
   return done ? 0 : tm_fail(err, TM_E_MEMORY, "out of memory");
 }
 
-int cli_explain(const cli_flags *flags) {
+int tm_cli_explain(const tm_cli_flags *flags) {
   tm_error err = {0};
-  cli_job job = {0};
+  tm_cli_job job = {0};
   if (flags->script_count != 1) {
     tm_fail(&err, TM_E_USAGE, "tidemill explain wants one script");
-    cli_message_print(&err, flags->color, NULL);
+    tm_cli_message_print(&err, flags->color, NULL);
     return tm_error_exit(err.code);
   }
   bool json = flags->format != NULL && strcmp(flags->format, "json") == 0;
-  cli_flags plain = *flags;
+  tm_cli_flags plain = *flags;
   plain.format = NULL; /* it says how the plan is printed, not the job's stdout */
-  int done = cli_job_open(&job, &plain, flags->scripts[0], &err);
+  int done = tm_cli_job_open(&job, &plain, flags->scripts[0], &err);
   if (done == 0) done = print_plan(&job, json, &err);
-  if (done < 0) cli_message_print(&err, flags->color, NULL);
-  cli_job_close(&job);
+  if (done < 0) tm_cli_message_print(&err, flags->color, NULL);
+  tm_cli_job_close(&job);
   return done < 0 ? tm_error_exit(err.code) : 0;
 }

@@ -20,7 +20,7 @@ typedef struct flag {
 } flag;
 
 static const flag flags_table[] = {
-  {"param", "NAME=VALUE", "run check explain", "give the script a parameter; may be repeated", NULL},
+  {"param", "NAME=VALUE", "run check explain", "a parameter of the script; may be repeated", NULL},
   {"date", "YYYY-MM-DD", "run check explain", "the logical date; the day before by default", NULL},
   {"as", "batch|stream", "run check explain", "run as a batch or as a stream", NULL},
   {"workers", "N", "run check explain", "threads; one a processor by default", NULL},
@@ -48,7 +48,7 @@ static bool is_word(const char *words, const char *word, char separator) {
   return false;
 }
 
-static int unknown_flag(const cli_command *command, const char *name, tm_error *err) {
+static int unknown_flag(const tm_cli_command *command, const char *name, tm_error *err) {
   const char *names[32];
   size_t count = 0;
   for (const flag *f = flags_table; f->name != NULL && count < 32; f++) {
@@ -64,7 +64,7 @@ static int bad_value(const flag *f, const char *value, tm_error *err) {
   return tm_fail(err, TM_E_USAGE, "--%s wants %s, not '%.60s'", f->name, f->value, value);
 }
 
-static int add_param(cli_flags *flags, char *value, tm_error *err) {
+static int add_param(tm_cli_flags *flags, char *value, tm_error *err) {
   char *equals = strchr(value, '=');
   if (equals == NULL || equals == value) {
     return tm_fail(err, TM_E_USAGE, "--param wants NAME=VALUE, not '%.60s'", value);
@@ -81,7 +81,7 @@ static bool is_date(const char *text) {
   return used == 10 && text[10] == '\0' && month >= 1 && month <= 12 && day >= 1 && day <= 31;
 }
 
-static int set_workers(const flag *f, const char *value, cli_flags *flags, tm_error *err) {
+static int set_workers(const flag *f, const char *value, tm_cli_flags *flags, tm_error *err) {
   char *end;
   long workers = strtol(value, &end, 10);
   if (*end != '\0' || end == value || workers < 1) return bad_value(f, value, err);
@@ -92,7 +92,7 @@ static int set_workers(const flag *f, const char *value, cli_flags *flags, tm_er
   return 0;
 }
 
-static int set_as(const flag *f, const char *value, cli_flags *flags, tm_error *err) {
+static int set_as(const flag *f, const char *value, tm_cli_flags *flags, tm_error *err) {
   if (strcmp(value, "stream") == 0) {
     return tm_fail(err, TM_E_UNSUPPORTED, "--as stream is not in this version of tidemill yet");
   }
@@ -101,7 +101,7 @@ static int set_as(const flag *f, const char *value, cli_flags *flags, tm_error *
   return 0;
 }
 
-static int set_flag(const flag *f, char *value, cli_flags *flags, tm_error *err) {
+static int set_flag(const flag *f, char *value, tm_cli_flags *flags, tm_error *err) {
   if (f->later != NULL) {
     tm_fail(err, TM_E_UNSUPPORTED, "--%s is not in this version of tidemill yet", f->name);
     return tm_error_help(err, "%s", f->later), -1;
@@ -125,7 +125,7 @@ static int set_flag(const flag *f, char *value, cli_flags *flags, tm_error *err)
   return 0;
 }
 
-static int check_format(const cli_command *command, const cli_flags *flags, tm_error *err) {
+static int check_format(const tm_cli_command *command, const tm_cli_flags *flags, tm_error *err) {
   if (flags->color != NULL && !is_word("auto|always|never", flags->color, '|')) {
     return tm_fail(err, TM_E_USAGE, "--color wants auto|always|never, not '%.60s'", flags->color);
   }
@@ -134,12 +134,12 @@ static int check_format(const cli_command *command, const cli_flags *flags, tm_e
   return tm_fail(err, TM_E_USAGE, "--format wants %s, not '%.60s'", formats, flags->format);
 }
 
-static int parse_flag(const cli_command *command, int count, char **arguments, int *at,
-                      cli_flags *flags, tm_error *err) {
+static int parse_flag(const tm_cli_command *command, int count, char **arguments, int *at,
+                      tm_cli_flags *flags, tm_error *err) {
   char *name = arguments[*at] + 2, *equals = strchr(name, '=');
   char word[64];
-  snprintf(word, sizeof word, "%.*s", (int)(equals == NULL ? strlen(name) : (size_t)(equals - name)),
-           name);
+  size_t size = equals == NULL ? strlen(name) : (size_t)(equals - name);
+  snprintf(word, sizeof word, "%.*s", (int)size, name);
   for (const flag *f = flags_table; f->name != NULL; f++) {
     if (strcmp(f->name, word) != 0 || !is_word(f->commands, command->name, ' ')) continue;
     if (f->value == NULL) {
@@ -154,8 +154,8 @@ static int parse_flag(const cli_command *command, int count, char **arguments, i
 }
 
 /* TIDEMILL_NO_LIFT=1 is --no-lift, unless the flag was given. */
-static int read_environment(const cli_command *command, cli_flags *flags, tm_error *err) {
-  cli_flags given = *flags;
+static int read_environment(const tm_cli_command *command, tm_cli_flags *flags, tm_error *err) {
+  tm_cli_flags given = *flags;
   for (const flag *f = flags_table; f->name != NULL; f++) {
     char name[64] = "TIDEMILL_";
     size_t n = strlen(name);
@@ -179,8 +179,8 @@ static int read_environment(const cli_command *command, cli_flags *flags, tm_err
   return 0;
 }
 
-int cli_flags_parse(const cli_command *command, int count, char **arguments, cli_flags *flags,
-                    tm_error *err) {
+int tm_cli_flags_parse(const tm_cli_command *command, int count, char **arguments,
+                       tm_cli_flags *flags, tm_error *err) {
   bool only_names = false;
   for (int i = 0; i < count; i++) {
     char *word = arguments[i];
@@ -203,10 +203,10 @@ int cli_flags_parse(const cli_command *command, int count, char **arguments, cli
   return check_format(command, flags, err);
 }
 
-void cli_flags_help(const cli_command *command) {
+void tm_cli_flags_help(const tm_cli_command *command) {
   if (command == NULL) {
     printf("tidemill runs data pipelines written in Lua.\n\nusage: tidemill COMMAND …\n\n");
-    for (const cli_command *c = cli_commands; c->name != NULL; c++) {
+    for (const tm_cli_command *c = tm_cli_commands; c->name != NULL; c++) {
       if (c->run != NULL) printf("  %-9s %s\n", c->name, c->summary);
     }
     printf("\ntidemill help COMMAND tells more of one.\n");

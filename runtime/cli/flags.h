@@ -10,7 +10,7 @@
 
 enum { CLI_PARAMS_MAX = 256, CLI_SCRIPTS_MAX = 1024 };
 
-typedef struct cli_flags {
+typedef struct tm_cli_flags {
   const char *scripts[CLI_SCRIPTS_MAX];
   size_t script_count;
   const char *text;        /* of -e */
@@ -20,21 +20,21 @@ typedef struct cli_flags {
   uint32_t workers;        /* 0: one a processor */
   uint64_t memory_bytes;   /* 0: 80 % of what there is */
   bool no_lift, dry_run, help;
-} cli_flags;
+} tm_cli_flags;
 
-typedef struct cli_command {
+typedef struct tm_cli_command {
   const char *name, *arguments, *summary;
-  int (*run)(const cli_flags *flags); /* exit status; NULL: a later version has it */
-} cli_command;
+  int (*run)(const tm_cli_flags *flags); /* exit status; NULL: a later version has it */
+} tm_cli_command;
 
-extern const cli_command cli_commands[];
-const cli_command *cli_command_find(const char *name);
+extern const tm_cli_command tm_cli_commands[];
+const tm_cli_command *tm_cli_command_find(const char *name);
 
 /* Arguments behind the command's name, then TIDEMILL_<FLAG> for those that were not given.
  * 0, or -1 with TM_E_USAGE. */
-int cli_flags_parse(const cli_command *command, int count, char **arguments, cli_flags *flags,
-                    tm_error *err);
+int tm_cli_flags_parse(const tm_cli_command *command, int count, char **arguments,
+                       tm_cli_flags *flags, tm_error *err);
 /* Help of one command, or of all where it is NULL, to stdout. */
-void cli_flags_help(const cli_command *command);
+void tm_cli_flags_help(const tm_cli_command *command);
 
 #endif

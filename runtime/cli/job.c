@@ -14,12 +14,12 @@ static uint64_t number_of(const char *variable, uint64_t fallback, uint64_t most
   return value < most ? value : most;
 }
 
-static const char *stdout_format(const cli_flags *flags) {
+static const char *stdout_format(const tm_cli_flags *flags) {
   if (flags->format != NULL) return flags->format;
   return tm_env_get()->is_terminal(1) ? "table" : "json";
 }
 
-static void complete(tm_graph *graph, const cli_flags *flags) {
+static void complete(tm_graph *graph, const tm_cli_flags *flags) {
   tm_job_info *job = &graph->job;
   job->dry_run = flags->dry_run;
   job->stdout_format = stdout_format(flags);
@@ -28,8 +28,8 @@ static void complete(tm_graph *graph, const cli_flags *flags) {
   job->block_bytes = number_of("TIDEMILL_BLOCK_BYTES", UINT64_C(1) << 19, UINT64_C(1) << 26);
 }
 
-int cli_job_open(cli_job *job, const cli_flags *flags, const char *path, tm_error *err) {
-  *job = (cli_job){0};
+int tm_cli_job_open(tm_cli_job *job, const tm_cli_flags *flags, const char *path, tm_error *err) {
+  *job = (tm_cli_job){0};
   uint64_t limit = flags->memory_bytes;
   if (limit == 0) limit = tm_env_get()->memory_limit_bytes() / 10 * 8;
   job->budget = tm_budget_create(NULL, "process", limit);
@@ -47,7 +47,7 @@ int cli_job_open(cli_job *job, const cli_flags *flags, const char *path, tm_erro
   return job->plan == NULL ? -1 : 0;
 }
 
-void cli_job_close(cli_job *job) {
+void tm_cli_job_close(tm_cli_job *job) {
   tm_script_close(job->script);
   tm_arena_pool_clear();
   tm_budget_destroy(job->budget);

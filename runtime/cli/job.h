@@ -6,14 +6,14 @@
 #include "plan/plan.h"
 #include "script/script.h"
 
-typedef struct cli_job {
+typedef struct tm_cli_job {
   tm_budget *budget;
   tm_script *script;
   tm_plan *plan;
-} cli_job;
+} tm_cli_job;
 
 /* path is "-" for stdin; NULL where flags->text is the script. 0, or -1 with err. */
-int cli_job_open(cli_job *job, const cli_flags *flags, const char *path, tm_error *err);
-void cli_job_close(cli_job *job);
+int tm_cli_job_open(tm_cli_job *job, const tm_cli_flags *flags, const char *path, tm_error *err);
+void tm_cli_job_close(tm_cli_job *job);
 
 #endif

@@ -7,12 +7,12 @@
 #include "cli/commands.h"
 #include "cli/message.h"
 
-const cli_command cli_commands[] = {
-  {"run", "SCRIPT | - | -e 'LUA' [flags]", "run a pipeline", cli_run},
-  {"check", "SCRIPT… [flags]", "find what is wrong before any row is read", cli_check},
-  {"explain", "SCRIPT [flags]", "show the plan: steps, types, what is compiled", cli_explain},
-  {"help", "[COMMAND]", "this list, or the flags of a command", cli_help},
-  {"version", "", "the version of this program", cli_version},
+const tm_cli_command tm_cli_commands[] = {
+  {"run", "SCRIPT | - | -e 'LUA' [flags]", "run a pipeline", tm_cli_run},
+  {"check", "SCRIPT… [flags]", "find what is wrong before any row is read", tm_cli_check},
+  {"explain", "SCRIPT [flags]", "show the plan: steps, types, what is compiled", tm_cli_explain},
+  {"help", "[COMMAND]", "this list, or the flags of a command", tm_cli_help},
+  {"version", "", "the version of this program", tm_cli_version},
   {"prove", "", "show that batch and stream agree", NULL},
   {"test", "", "run the tests of a pipeline", NULL},
   {"init", "", "start a project", NULL},
@@ -28,8 +28,8 @@ const cli_command cli_commands[] = {
   {NULL, NULL, NULL, NULL},
 };
 
-const cli_command *cli_command_find(const char *name) {
-  for (const cli_command *c = cli_commands; c->name != NULL; c++) {
+const tm_cli_command *tm_cli_command_find(const char *name) {
+  for (const tm_cli_command *c = tm_cli_commands; c->name != NULL; c++) {
     if (strcmp(c->name, name) == 0) return c;
   }
   return NULL;
@@ -39,54 +39,54 @@ static int unknown_command(const char *name) {
   tm_error err = {0};
   const char *names[32];
   size_t count = 0;
-  for (const cli_command *c = cli_commands; c->name != NULL && count < 32; c++) {
+  for (const tm_cli_command *c = tm_cli_commands; c->name != NULL && count < 32; c++) {
     if (c->run != NULL) names[count++] = c->name;
   }
   tm_fail(&err, TM_E_USAGE, "unknown command '%.60s'", name);
   const char *nearest = tm_error_nearest(name, names, count);
   if (nearest != NULL) tm_error_help(&err, "did you mean 'tidemill %s'?", nearest);
   else tm_error_help(&err, "tidemill help lists the commands");
-  cli_message_print(&err, NULL, NULL);
+  tm_cli_message_print(&err, NULL, NULL);
   return tm_error_exit(err.code);
 }
 
-int cli_version(const cli_flags *flags) {
+int tm_cli_version(const tm_cli_flags *flags) {
   (void)flags;
   printf("tidemill %s\n", TM_VERSION);
   return 0;
 }
 
-int cli_help(const cli_flags *flags) {
+int tm_cli_help(const tm_cli_flags *flags) {
   if (flags->script_count == 0) {
-    cli_flags_help(NULL);
+    tm_cli_flags_help(NULL);
     return 0;
   }
-  const cli_command *command = cli_command_find(flags->scripts[0]);
+  const tm_cli_command *command = tm_cli_command_find(flags->scripts[0]);
   if (command == NULL || command->run == NULL) return unknown_command(flags->scripts[0]);
-  cli_flags_help(command);
+  tm_cli_flags_help(command);
   return 0;
 }
 
 int main(int count, char **arguments) {
   tm_env_get()->signal_handle(SIGPIPE, SIG_IGN);
   if (count < 2) {
-    cli_flags_help(NULL);
+    tm_cli_flags_help(NULL);
     return 2;
   }
   const char *name = arguments[1];
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
   if (strcmp(name, "--version") == 0) name = "version";
-  const cli_command *command = cli_command_find(name);
+  const tm_cli_command *command = tm_cli_command_find(name);
   if (command == NULL) return unknown_command(name);
   tm_error err = {0};
-  static cli_flags flags;
+  static tm_cli_flags flags;
   if (command->run == NULL) {
     tm_fail(&err, TM_E_UNSUPPORTED, "tidemill %s is not in this version yet", name);
-  } else if (cli_flags_parse(command, count - 2, arguments + 2, &flags, &err) == 0) {
+  } else if (tm_cli_flags_parse(command, count - 2, arguments + 2, &flags, &err) == 0) {
     if (!flags.help) return command->run(&flags);
-    cli_flags_help(command);
+    tm_cli_flags_help(command);
     return 0;
   }
-  cli_message_print(&err, flags.color, NULL);
+  tm_cli_message_print(&err, flags.color, NULL);
   return tm_error_exit(err.code);
 }

@@ -13,7 +13,7 @@ typedef struct style { const char *error, *dim, *bold, *off; } style;
 static const style plain = {"", "", "", ""};
 static const style colored = {"\033[1;31m", "\033[2m", "\033[1m", "\033[0m"};
 
-bool cli_message_colored(const char *color, int file) {
+bool tm_cli_message_colored(const char *color, int file) {
   if (color != NULL && strcmp(color, "always") == 0) return true;
   if (color != NULL && strcmp(color, "never") == 0) return false;
   const char *no_color = tm_env_get()->variable("NO_COLOR");
@@ -22,7 +22,11 @@ bool cli_message_colored(const char *color, int file) {
 }
 
 /* Line `wanted` of a text that comes in pieces; true once it is whole. */
-typedef struct line_finder { int line, wanted; size_t size; char text[LINE_MAX_BYTES]; } line_finder;
+typedef struct line_finder {
+  int line, wanted;
+  size_t size;
+  char text[LINE_MAX_BYTES];
+} line_finder;
 
 static bool find_line(line_finder *f, const char *bytes, size_t size) {
   for (size_t i = 0; i < size; i++) {
@@ -108,8 +112,8 @@ static const char *kept_of(const tm_error *err) {
   return "nothing was published; outputs are as they were";
 }
 
-void cli_message_print(const tm_error *err, const char *color, const char *text) {
-  const style *s = cli_message_colored(color, 2) ? &colored : &plain;
+void tm_cli_message_print(const tm_error *err, const char *color, const char *text) {
+  const style *s = tm_cli_message_colored(color, 2) ? &colored : &plain;
   fprintf(stderr, "%serror[E%d]%s%s: %s%s\n", s->error, err->code, s->off, s->bold, err->message,
           s->off);
   if (err->script[0] != '\0') {

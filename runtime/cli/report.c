@@ -39,22 +39,23 @@ static const char *rough(double value, char out[32]) {
   return out;
 }
 
-void cli_report_progress(const tm_run_progress *p) {
+void tm_cli_report_progress(const tm_run_progress *p) {
   if (p->elapsed_us < QUIET_US || !tm_env_get()->is_terminal(2)) return;
   char rows[32], out[32], rate[32];
   double seconds = (double)p->elapsed_us / 1e6;
-  fprintf(stderr, "\r\033[K%s rows in · %s out · %s rows/s · %.0f s", rough((double)p->rows_in, rows),
-          rough((double)p->rows_out, out), rough((double)p->rows_in / seconds, rate), seconds);
+  fprintf(stderr, "\r\033[K%s rows in · %s out · %s rows/s · %.0f s",
+          rough((double)p->rows_in, rows), rough((double)p->rows_out, out),
+          rough((double)p->rows_in / seconds, rate), seconds);
   fflush(stderr);
   line_is_open = true;
 }
 
-void cli_report_end(void) {
+void tm_cli_report_end(void) {
   if (line_is_open) fprintf(stderr, "\r\033[K");
   line_is_open = false;
 }
 
-bool cli_report_is_output(const tm_plan *plan, uint32_t node) {
+bool tm_cli_report_is_output(const tm_plan *plan, uint32_t node) {
   if (!plan->nodes[node]->stage->sink) return false;
   for (uint32_t i = 0; i < plan->node_count; i++) {
     if (plan->nodes[i]->rejects_to == plan->nodes[node]) return false;
@@ -62,7 +63,7 @@ bool cli_report_is_output(const tm_plan *plan, uint32_t node) {
   return true;
 }
 
-const char *cli_report_path(const tm_bind *bind) {
+const char *tm_cli_report_path(const tm_bind *bind) {
   const char *path = tm_value_text(bind->options, "path", NULL);
   return path == NULL || strcmp(path, "-") == 0 ? NULL : path;
 }
@@ -84,7 +85,7 @@ static void add_term(char *line, size_t room, uint64_t rows, const char *what) {
   snprintf(line + used, room - used, " + %s %s", grouped(rows, text), what);
 }
 
-void cli_report_done(const tm_plan *plan, const tm_run_result *r, bool steps) {
+void tm_cli_report_done(const tm_plan *plan, const tm_run_result *r, bool steps) {
   const tm_ledger *t = &r->total;
   for (uint32_t i = 0; steps && i < plan->node_count; i++) print_step(plan, r, i);
   char in[32], passed[32], rate[32], terms[320] = "";
@@ -147,10 +148,10 @@ static bool put_outputs(tm_bytes *out, const tm_plan *plan, const tm_run_result 
   bool first = true;
   if (!tm_bytes_append_text(out, ",\"outputs\":[")) return false;
   for (uint32_t i = 0; i < plan->node_count; i++) {
-    if (!cli_report_is_output(plan, i)) continue;
+    if (!tm_cli_report_is_output(plan, i)) continue;
     if (!tm_bytes_append_text(out, first ? "{\"name\":" : ",{\"name\":") ||
         !put_text(out, plan->nodes[i]->name) || !tm_bytes_append_text(out, ",\"path\":") ||
-        !put_text(out, cli_report_path(plan->nodes[i])) ||
+        !put_text(out, tm_cli_report_path(plan->nodes[i])) ||
         !tm_bytes_format(out, ",\"rows\":%" PRIu64 "}", r->nodes != NULL ? r->nodes[i].in : 0)) {
       return false;
     }
@@ -181,7 +182,7 @@ static int write_file(const char *path, const tm_bytes *bytes, tm_budget *budget
   return done;
 }
 
-int cli_report_summary(const char *path, const tm_plan *plan, const tm_run_result *result,
+int tm_cli_report_summary(const char *path, const tm_plan *plan, const tm_run_result *result,
                        tm_budget *budget, tm_error *err) {
   tm_bytes bytes;
   tm_bytes_init(&bytes, budget);

@@ -32,10 +32,10 @@ static void worker_stop(void *host, void *worker) {
 
 static void show(void *context, const tm_run_progress *progress) {
   (void)context;
-  cli_report_progress(progress);
+  tm_cli_report_progress(progress);
 }
 
-static int64_t timeout_of(const cli_job *job) {
+static int64_t timeout_of(const tm_cli_job *job) {
   const tm_value *v = tm_value_get(job->plan->graph->job_options, "timeout");
   int64_t us = 0;
   if (v != NULL && v->kind == TM_VALUE_DURATION) us = v->integer;
@@ -43,7 +43,7 @@ static int64_t timeout_of(const cli_job *job) {
   return us;
 }
 
-static int call_on_done(cli_job *job, const tm_run_result *r, tm_error *err) {
+static int call_on_done(tm_cli_job *job, const tm_run_result *r, tm_error *err) {
   tm_script_output *outputs = tm_arena_zero(job->plan->arena,
                                             (r->node_count + 1) * sizeof *outputs);
   if (outputs == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory");
@@ -52,10 +52,10 @@ static int call_on_done(cli_job *job, const tm_run_result *r, tm_error *err) {
     .rows_out = r->rows_out, .rejected = r->total.rejected, .outputs = outputs,
   };
   for (uint32_t i = 0; i < r->node_count; i++) {
-    if (!cli_report_is_output(job->plan, i)) continue;
+    if (!tm_cli_report_is_output(job->plan, i)) continue;
     const tm_bind *bind = job->plan->nodes[i];
     outputs[run.output_count++] =
-        (tm_script_output){bind->name, cli_report_path(bind), r->nodes[i].in};
+        (tm_script_output){bind->name, tm_cli_report_path(bind), r->nodes[i].in};
   }
   return tm_script_on_done(job->script, &run, err);
 }
@@ -66,7 +66,7 @@ static int status_of(const tm_error *err) {
   return tm_error_exit(err->code);
 }
 
-static int run_job(cli_job *job, const cli_flags *flags, tm_error *err) {
+static int run_job(tm_cli_job *job, const tm_cli_flags *flags, tm_error *err) {
   if (flags->dry_run) {
     fprintf(stderr, "%s: fine; nothing was run (--dry-run)\n", job->plan->graph->job.script);
     return 0;
@@ -78,11 +78,11 @@ static int run_job(cli_job *job, const cli_flags *flags, tm_error *err) {
   };
   tm_run_result result = {0};
   int done = tm_run_plan(job->plan, job->budget, &options, &result, err);
-  cli_report_end();
+  tm_cli_report_end();
   if (done == 0) done = call_on_done(job, &result, err);
-  if (done == 0) cli_report_done(job->plan, &result, tm_env_get()->is_terminal(2));
+  if (done == 0) tm_cli_report_done(job->plan, &result, tm_env_get()->is_terminal(2));
   tm_error summary_error = {0};
-  if (flags->summary != NULL && cli_report_summary(flags->summary, job->plan, &result,
+  if (flags->summary != NULL && tm_cli_report_summary(flags->summary, job->plan, &result,
                                                    job->budget, &summary_error) < 0) {
     if (done == 0) *err = summary_error;
     done = -1;
@@ -90,20 +90,20 @@ static int run_job(cli_job *job, const cli_flags *flags, tm_error *err) {
   return done;
 }
 
-int cli_run(const cli_flags *flags) {
+int tm_cli_run(const tm_cli_flags *flags) {
   tm_error err = {0};
-  cli_job job = {0};
+  tm_cli_job job = {0};
   const char *path = flags->script_count > 0 ? flags->scripts[0] : NULL;
   if (flags->script_count != (flags->text == NULL ? 1u : 0u)) {
     tm_fail(&err, TM_E_USAGE, "tidemill run wants one script, - or -e 'LUA'");
-    cli_message_print(&err, flags->color, NULL);
+    tm_cli_message_print(&err, flags->color, NULL);
     return status_of(&err);
   }
   tm_env_get()->signal_handle(SIGINT, on_signal);
   tm_env_get()->signal_handle(SIGTERM, on_signal);
-  int done = cli_job_open(&job, flags, path, &err);
+  int done = tm_cli_job_open(&job, flags, path, &err);
   if (done == 0) done = run_job(&job, flags, &err);
-  if (done < 0) cli_message_print(&err, flags->color, flags->text);
-  cli_job_close(&job);
+  if (done < 0) tm_cli_message_print(&err, flags->color, flags->text);
+  tm_cli_job_close(&job);
   return done < 0 ? status_of(&err) : 0;
 }

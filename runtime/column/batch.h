@@ -36,7 +36,7 @@ typedef struct tm_batch {
   uint32_t *selection;       /* ascending row indexes, `selected` of them; NULL: all rows */
   tm_column *columns;        /* schema->count; data NULL for columns that the plan never reads */
   int32_t *weights;          /* changelogs: a weight a row; NULL: all +1 */
-  uint64_t *ordinals;        /* source order: line (csv, jsonl) or record number; NULL: not wanted */
+  uint64_t *ordinals;        /* source order: line or record number; NULL: not wanted */
   tm_origin origin;
   uint64_t sequence;         /* of the morsel: ascending along a source; orders batches */
   tm_pin *pins;

@@ -48,7 +48,7 @@ bool tm_type_is_integer(tm_type type);  /* int32 int64 */
 /* "decimal(12,2)", "timestamp('Europe/Berlin')" and, where it is so, " not null"; returns out. */
 const char *tm_type_text(tm_type type, char out[TM_TYPE_TEXT_MAX]);
 /* The type that holds values of both (union, branches of a function): int32 and int64 widen,
- * nulltype gives way, decimals take the larger scale and whole part. false: they do not go together. */
+ * nulltype gives way, decimals take the larger scale and whole part. false: they do not fit. */
 bool tm_type_unify(tm_type a, tm_type b, tm_type *out);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include "plan/refused.h"
 
-static bool put_text(tm_batch *batch, uint32_t column, uint32_t row, const char *text, size_t size) {
+static bool put_text(tm_batch *batch, uint32_t column, uint32_t row, const char *text,
+                     size_t size) {
   tm_column *c = &batch->columns[column];
   if (text == NULL) {
     c->valid[row] = 0;

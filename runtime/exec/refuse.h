@@ -1,4 +1,4 @@
-/* exec/refuse.h: refused rows on their way: to an endpoint as rows, or into the message of a run. */
+/* exec/refuse.h: refused rows on their way: to an endpoint as rows, or into a run's message. */
 #ifndef TM_EXEC_REFUSE_H
 #define TM_EXEC_REFUSE_H
 

@@ -61,7 +61,9 @@ static int bind_keys(tm_bind *bind, join_plan *p, tm_error *err) {
   const tm_value *items = on->kind == TM_VALUE_TABLE ? on->items : on;
   size_t count = on->kind == TM_VALUE_TABLE ? on->item_count : 1;
   size_t pairs = on->kind == TM_VALUE_TABLE ? on->pair_count : 0;
-  if (count + pairs > KEYS_MAX) return tm_fail(err, TM_E_VALUE, "join: more than %d keys", KEYS_MAX);
+  if (count + pairs > KEYS_MAX) {
+    return tm_fail(err, TM_E_VALUE, "join: more than %d keys", KEYS_MAX);
+  }
   tm_schema *types = tm_schema_create(bind->arena, KEYS_MAX);
   for (int side = 0; side < 2; side++) {
     p->keys[side].columns = tm_arena_zero(bind->arena, (KEYS_MAX + 1) * sizeof(uint32_t));
@@ -114,8 +116,8 @@ static void put(join_plan *p, tm_schema *output, const char *name, tm_type type,
   p->columns[output->count++] = (join_column){left, right};
 }
 
-static int put_right(tm_bind *bind, join_plan *p, tm_schema *output, const char *name, uint32_t right,
-                     tm_error *err) {
+static int put_right(tm_bind *bind, join_plan *p, tm_schema *output, const char *name,
+                     uint32_t right, tm_error *err) {
   const char *prefix = tm_value_text(bind->options, "prefix", NULL);
   if (prefix != NULL) {
     name = tm_arena_format(bind->arena, "%s%s", prefix, name);

@@ -64,8 +64,8 @@ static int set_ties(tm_bind *bind, tm_sort_spec *spec, tm_error *err) {
   const char *ties = tm_value_text(bind->options, "ties", NULL);
   if (ties == NULL) return 0;
   spec->all_ties = strcmp(ties, "all") == 0;
-  return spec->all_ties ? 0
-                        : tm_fail(err, TM_E_VALUE, "top: ties is \"all\" or absent, not \"%s\"", ties);
+  if (spec->all_ties) return 0;
+  return tm_fail(err, TM_E_VALUE, "top: ties is \"all\" or absent, not \"%s\"", ties);
 }
 
 /* The input, and a last column with the rank where it was asked for. */

@@ -1,5 +1,5 @@
 /* stage/options.c: checking options by their table. A type is a word or several with '|' between;
- * texts that have to parse (durations, sizes) are parsed here, so that bind() cannot meet others. */
+ * texts that have to parse (durations, sizes) are parsed here: bind() cannot meet others. */
 #include "stage/options.h"
 
 #include <assert.h>

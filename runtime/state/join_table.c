@@ -90,7 +90,8 @@ int tm_join_table_gather(tm_join_table *t, const tm_join_keys *keys, bool track,
   if (t->chunks == NULL || t->next == NULL || (track && t->matched == NULL)) return no_memory(err);
   uint32_t at = 0;
   for (uint32_t i = 0; i < t->lanes; i++) {
-    for (uint32_t c = 0; c < t->stores[i].chunk_count; c++) t->chunks[at++] = t->stores[i].chunks[c];
+    const tm_row_store *store = &t->stores[i];
+    for (uint32_t c = 0; c < store->chunk_count; c++) t->chunks[at++] = store->chunks[c];
   }
   tm_type types[64];
   assert(keys->count <= 64);

@@ -1,0 +1,80 @@
+/* stage/end_options.c: see end_options.h. */
+#include "stage/end_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stage/options.h"
+
+#define PATH {"path", "text|list", NULL, "a file, a list or a glob; \"-\" is stdin or stdout", NULL}
+#define SCHEMA {"schema", "text", NULL, "the columns: \"id int64 not null, at timestamp\"", NULL}
+#define REFUSED                                                                                  \
+  {"bad", "flow", NULL, "endpoint of rows that do not parse", NULL},                             \
+  {"max_bad", "text|int|float", NULL, "more refused rows than this fail the run: 10, \"0.1%\"",  \
+   NULL},                                                                                        \
+  {"on_error", "text", "fail", "\"skip\" drops and counts rows that do not parse", NULL}
+#define LATER                                                                                    \
+  {"time", "table", NULL, "event time", "event time comes with windows"},                        \
+  {"partitions", "text", NULL, "\"files\"", "partitions come with event time"}
+#define EPOCH {"epoch", "text", NULL, "numbers are timestamps that count s, ms or us", NULL}
+#define END {NULL, NULL, NULL, NULL, NULL}
+
+static const tm_option csv[] = {
+  PATH, SCHEMA, REFUSED, LATER, EPOCH,
+  {"delimiter", "text", ",", "between fields; sniffed without a schema", NULL},
+  {"quote", "text", "\"", "around fields; \"\" is none", NULL},
+  {"header", "bool", "true", "the first line names the columns", NULL},
+  {"null", "text|list", NULL, "words that mean null where they are not quoted", NULL},
+  {"escape", "text", NULL, "before a quote in a quoted field", NULL},
+  {"comment", "text", NULL, "lines that begin with it are skipped", NULL},
+  {"partition", "text|list", NULL, "columns that folders give: dt=2026-03-14/", NULL},
+  END,
+};
+static const tm_option jsonl[] = {PATH, SCHEMA, REFUSED, LATER, EPOCH, END};
+static const tm_option msgpack[] = {PATH, SCHEMA, REFUSED, LATER, EPOCH, END};
+static const tm_option lines[] = {PATH, REFUSED, LATER, END};
+
+const tm_option *tm_end_options_of(const char *format) {
+  static const struct { const char *name; const tm_option *options; } all[] = {
+    {"csv", csv}, {"jsonl", jsonl}, {"msgpack", msgpack}, {"lines", lines},
+  };
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    if (strcmp(all[i].name, format) == 0) return all[i].options;
+  }
+  return NULL;
+}
+
+static int refuse(const tm_value *v, const char *name, const char *what, tm_error *err) {
+  tm_fail(err, TM_E_VALUE, "option '%s' is %s", name, what);
+  if (v->script_line > 0) err->script_line = v->script_line;
+  tm_error_token(err, name, "");
+  return -1;
+}
+
+static bool is_share_or_count(const tm_value *v) {
+  if (v->kind == TM_VALUE_INT) return v->integer >= 0;
+  if (v->kind == TM_VALUE_FLOAT) return v->number >= 0;
+  if (v->kind != TM_VALUE_TEXT) return false;
+  char *end;
+  double number = strtod(v->text, &end);
+  bool ends = *end == '\0' || (*end == '%' && end[1] == '\0' && number <= 100);
+  return end != v->text && ends && number >= 0;
+}
+
+int tm_end_options_check(const tm_bind *bind, const char *format, tm_error *err) {
+  const tm_option *table = tm_end_options_of(format);
+  char what[32];
+  snprintf(what, sizeof what, "tm.%s", bind->verb);
+  if (tm_options_check(table, bind->options, what, err) < 0) return -1;
+  const tm_value *on_error = tm_value_get(bind->options, "on_error");
+  if (on_error != NULL && on_error->kind == TM_VALUE_TEXT && strcmp(on_error->text, "skip") != 0 &&
+      strcmp(on_error->text, "fail") != 0) {
+    return refuse(on_error, "on_error", "\"fail\" or \"skip\"", err);
+  }
+  const tm_value *max_bad = tm_value_get(bind->options, "max_bad");
+  if (max_bad != NULL && max_bad->kind != TM_VALUE_NIL && !is_share_or_count(max_bad)) {
+    return refuse(max_bad, "max_bad", "a count of rows or a share, as \"0.1%\"", err);
+  }
+  return 0;
+}
