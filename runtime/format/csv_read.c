@@ -255,7 +255,7 @@ static int make_table(tm_parser *p, tm_error *err) {
 
 static bool wants_strings(const tm_reading *r) {
   for (uint32_t c = 0; c < r->schema->count; c++) {
-    if (r->schema->fields[c].type.kind == TM_STRING && tm_reading_needs(r, c)) return true;
+    if (r->schema->fields[c].type.kind == TM_STRING && tm_reading_checks(r, c)) return true;
   }
   return false;
 }
@@ -330,10 +330,10 @@ static bool is_late(const tm_reading *r, uint32_t column) {
 static int read_early(tm_parser *p, tm_batch *batch, tm_faults *faults, bool *borrows) {
   const tm_reading *r = p->reading;
   for (uint32_t c = 0; c < r->schema->count; c++) {
-    if (!tm_reading_needs(r, c)) continue;
+    if (!tm_reading_checks(r, c)) continue;
     tm_type type = r->schema->fields[c].type;
-    bool late = is_late(r, c);
-    if (late && p->utf8 && !type.not_null && p->block->layout->field_of[c] >= 0) continue;
+    bool late = is_late(r, c) || !tm_reading_needs(r, c);
+    if (type.kind == TM_STRING && late && p->utf8 && !type.not_null && p->block->layout->field_of[c] >= 0) continue;
     tm_text_fields f = extract(p, c, batch->rows);
     if (type.kind != TM_STRING) {
       if (tm_text_column_read(&p->rules, &f, batch, c, faults) < 0) return -1;

@@ -41,12 +41,16 @@ typedef struct tm_reading {
   const uint8_t *needed;    /* per column; NULL: all */
   const uint8_t *early;     /* per column: a filter reads it; NULL: none */
   bool filters;             /* hooks->filter does something */
+  bool check_all;           /* columns that nobody needs are checked too */
   bool ordinals;            /* batches carry line numbers */
   uint32_t source;          /* of tm_origin */
   uint32_t batch_rows;
   size_t block_bytes, record_bytes_max;
 } tm_reading;
 
+static inline bool tm_reading_checks(const tm_reading *r, uint32_t column) {
+  return r->check_all || r->needed == NULL || r->needed[column] != 0;
+}
 static inline bool tm_reading_needs(const tm_reading *r, uint32_t column) {
   return r->needed == NULL || r->needed[column] != 0;
 }
@@ -126,6 +130,8 @@ struct tm_format {
   int (*parser_next)(tm_parser *parser, tm_batch **out, tm_error *err);
   void (*parser_destroy)(tm_parser *parser);
 
+  /* Can these columns be written? 0 or -1; NULL: any can. */
+  int (*check_columns)(const tm_schema *schema, tm_error *err);
   tm_writer *(*writer_create)(const tm_writing *writing, tm_error *err);
   /* Appends to `out`. finish comes once, last. 0 or -1. */
   int (*writer_write)(tm_writer *writer, const tm_batch *batch, tm_bytes *out, tm_error *err);

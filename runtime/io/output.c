@@ -91,6 +91,8 @@ int tm_output_write(tm_output *o, const void *bytes, size_t size, tm_error *err)
   return !o->holds && o->buffer.size >= BUFFER_BYTES ? flush(o, err) : 0;
 }
 
+int tm_output_flush(tm_output *o, tm_error *err) { return o->holds ? 0 : flush(o, err); }
+
 int tm_output_seal(tm_output *o, tm_error *err) {
   if (o->sealed) return 0;
   o->sealed = true;

@@ -17,6 +17,8 @@ typedef struct tm_output tm_output;
 int tm_output_open(tm_output **out, tm_budget *budget, const char *path, tm_error *err);
 /* 0; TM_OUTPUT_CLOSED: nobody reads stdout any more; -1. */
 int tm_output_write(tm_output *output, const void *bytes, size_t size, tm_error *err);
+/* What was written so far is handed to the system. As write. */
+int tm_output_flush(tm_output *output, tm_error *err);
 /* No more will be written: all that can fail is done. As write. */
 int tm_output_seal(tm_output *output, tm_error *err);
 /* Makes a sealed output visible. 0 or -1. */
