@@ -89,8 +89,10 @@ static tm_sort_place place_of(const tm_sorter *s, const tm_sort_row *row) {
   return (tm_sort_place){s->batches[row->batch], row->row};
 }
 
+/* Rows of one prefix; where the prefix is the whole first key, that need not be looked at. */
 static int compare_rows(const tm_sorter *s, const tm_sort_row *a, const tm_sort_row *b) {
-  return tm_sort_compare(s->spec, place_of(s, a), place_of(s, b), 0, s->spec->key_count);
+  uint32_t from = s->prefix_is_exact && a->prefix != UINT64_MAX;
+  return tm_sort_compare(s->spec, place_of(s, a), place_of(s, b), from, s->spec->key_count);
 }
 
 /* ---------------------------------------------------------------- sorting a run */
@@ -151,17 +153,16 @@ static void merge_sort(const tm_sorter *s, tm_sort_row *rows, tm_sort_row *other
   }
 }
 
-/* Where the prefix says all there is to say about the only key, its order is final. */
-static bool prefix_is_key(const tm_sort_spec *spec) {
+/* The prefix says all there is to say about the first key, nulls aside. */
+static bool prefix_is_exact(const tm_sort_spec *spec) {
   if (spec->key_count == 0) return true;
-  if (spec->key_count > 1) return false;
   tm_physical physical = tm_type_physical(spec->schema->fields[spec->keys[0].column].type);
   return physical != TM_PHYSICAL_STR && physical != TM_PHYSICAL_I128;
 }
 
 static void sort_run(const tm_sorter *s, tm_sort_run *run, tm_sort_row *other) {
   radix_sort(run->rows, other, run->count);
-  bool final = prefix_is_key(s->spec);
+  bool final = s->prefix_is_exact && s->spec->key_count <= 1;
   for (uint32_t i = 0; i < run->count;) {
     uint32_t end = i + 1;
     while (end < run->count && run->rows[end].prefix == run->rows[i].prefix) end++;
@@ -229,7 +230,49 @@ static int shrink_run(tm_sorter *s, tm_sort_run *run, tm_error *err) {
 /* ---------------------------------------------------------------- filling */
 
 void tm_sorter_init(tm_sorter *sorter, tm_budget *budget, const tm_sort_spec *spec) {
-  *sorter = (tm_sorter){.budget = budget, .spec = spec};
+  *sorter = (tm_sorter){
+    .budget = budget, .spec = spec, .prefix_is_exact = prefix_is_exact(spec),
+  };
+}
+
+/* The last row that stays of a pruned run: what comes behind it can never be among the first. */
+static void note_bound(tm_sorter *s, const tm_sort_run *run) {
+  const tm_sort_spec *spec = s->spec;
+  if (spec->group_keys > 0 || run->count < spec->head) return;
+  tm_sort_place last = place_of(s, &run->rows[spec->head - 1]);
+  if (s->bound.batch == NULL || tm_sort_compare(spec, last, s->bound, 0, spec->key_count) < 0) {
+    s->bound = last;
+    s->bound_prefix = run->rows[spec->head - 1].prefix;
+  }
+}
+
+/* Drops the rows of a batch that lie beyond the bound. */
+static tm_batch *drop_beyond(tm_sorter *s, tm_batch *taken, tm_error *err) {
+  uint32_t keys = s->spec->all_ties ? s->spec->rank_keys : s->spec->key_count;
+  tm_batch *batch = tm_batch_own(taken, s->budget);
+  uint32_t *rows = batch == NULL
+                       ? NULL
+                       : tm_batch_alloc(batch, (batch->selected + 1) * sizeof *rows);
+  if (rows == NULL) {
+    tm_batch_release(batch);
+    tm_fail(err, TM_E_MEMORY, "sort: out of memory");
+    return NULL;
+  }
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < batch->selected; i++) {
+    uint32_t row = tm_batch_row(batch, i);
+    uint64_t prefix = prefix_of(s->spec, batch, row);
+    if (prefix > s->bound_prefix) continue;
+    tm_sort_place place = {batch, row};
+    if (prefix == s->bound_prefix && tm_sort_compare(s->spec, place, s->bound, 0, keys) > 0) {
+      continue;
+    }
+    rows[count++] = row;
+  }
+  s->dropped += batch->selected - count;
+  batch->selection = rows;
+  batch->selected = count;
+  return batch;
 }
 
 /* Room for one more element of an array that doubles; false when refused. */
@@ -244,6 +287,12 @@ static bool grow(tm_budget *budget, void **array, uint32_t *capacity, uint32_t c
   return true;
 }
 
+/* A run of which little stays is short, so that the bound is found early. */
+static uint32_t run_rows(const tm_sort_spec *spec) {
+  bool small = spec->head > 0 && spec->group_keys == 0 && spec->head < RUN_ROWS / 16;
+  return small ? RUN_ROWS / 8 : RUN_ROWS;
+}
+
 static tm_sort_run *open_run(tm_sorter *s, uint32_t more) {
   tm_sort_run *run = s->run_count > 0 ? &s->runs[s->run_count - 1] : NULL;
   if (run != NULL && s->run_batch < s->batch_count && run->count + more <= run->capacity) {
@@ -252,7 +301,7 @@ static tm_sort_run *open_run(tm_sorter *s, uint32_t more) {
   if (!grow(s->budget, (void **)&s->runs, &s->run_capacity, s->run_count, sizeof *s->runs)) {
     return NULL;
   }
-  uint32_t capacity = more > RUN_ROWS ? more : RUN_ROWS;
+  uint32_t capacity = more > run_rows(s->spec) ? more : run_rows(s->spec);
   tm_sort_row *rows = tm_alloc(s->budget, capacity * sizeof *rows);
   if (rows == NULL) return NULL;
   run = &s->runs[s->run_count++];
@@ -262,11 +311,19 @@ static tm_sort_run *open_run(tm_sorter *s, uint32_t more) {
 }
 
 int tm_sorter_add(tm_sorter *s, tm_batch *taken, tm_error *err) {
+  if (s->bound.batch != NULL) {
+    taken = drop_beyond(s, taken, err);
+    if (taken == NULL) return -1;
+    if (taken->selected == 0) {
+      tm_batch_release(taken);
+      return 0;
+    }
+  }
   tm_batch *batch = tm_batch_compact(taken, s->budget);
   tm_batch_release(taken);
   if (batch == NULL) return tm_fail(err, TM_E_MEMORY, "sort: out of memory");
   bool full = s->run_count > 0 && s->run_batch < s->batch_count &&
-              s->runs[s->run_count - 1].count + batch->rows > RUN_ROWS;
+              s->runs[s->run_count - 1].count + batch->rows > run_rows(s->spec);
   if (full && tm_sorter_seal(s, err) < 0) {
     tm_batch_release(batch);
     return -1;
@@ -296,6 +353,7 @@ int tm_sorter_seal(tm_sorter *s, tm_error *err) {
   if (s->spec->head > 0) prune_run(s, run, (uint8_t *)other);
   tm_free(s->budget, other, bytes);
   if (run->count < before / 2 && shrink_run(s, run, err) < 0) return -1;
+  if (s->spec->head > 0) note_bound(s, run);
   tm_sort_row *fitted = tm_realloc(s->budget, run->rows, run->capacity * sizeof *run->rows,
                                    (run->count + 1) * sizeof *run->rows);
   if (fitted != NULL) {
@@ -313,5 +371,5 @@ void tm_sorter_deinit(tm_sorter *s) {
   }
   tm_free(s->budget, s->batches, s->batch_capacity * sizeof *s->batches);
   tm_free(s->budget, s->runs, s->run_capacity * sizeof *s->runs);
-  *s = (tm_sorter){.budget = s->budget, .spec = s->spec};
+  tm_sorter_init(s, s->budget, s->spec);
 }

@@ -21,6 +21,9 @@ typedef struct tm_sort_spec {
   bool all_ties;   /* keep every row whose rank is <= head */
 } tm_sort_spec;
 
+/* Where a row lies. */
+typedef struct tm_sort_place { const tm_batch *batch; uint32_t row; } tm_sort_place;
+
 typedef struct tm_sort_row { uint64_t prefix; uint32_t batch, row; } tm_sort_row;
 
 typedef struct tm_sort_run { tm_sort_row *rows; uint32_t count, capacity; } tm_sort_run;
@@ -34,6 +37,9 @@ typedef struct tm_sorter {
   tm_sort_run *runs;       /* the last one is open */
   uint32_t run_count, run_capacity;
   uint64_t rows, dropped;  /* kept so far; dropped by the head */
+  bool prefix_is_exact;
+  tm_sort_place bound;     /* top-N of all rows: nothing behind it can be among the first */
+  uint64_t bound_prefix;
 } tm_sorter;
 
 void tm_sorter_init(tm_sorter *sorter, tm_budget *budget, const tm_sort_spec *spec);
@@ -42,9 +48,6 @@ int tm_sorter_add(tm_sorter *sorter, tm_batch *taken, tm_error *err);
 /* Sorts the open run. 0, or -1 with err. */
 int tm_sorter_seal(tm_sorter *sorter, tm_error *err);
 void tm_sorter_deinit(tm_sorter *sorter);
-
-/* Where a row lies, once merged. */
-typedef struct tm_sort_place { const tm_batch *batch; uint32_t row; } tm_sort_place;
 
 typedef struct tm_sort_merge {
   tm_budget *budget;
