@@ -34,10 +34,21 @@ typedef struct run {
   frame frames[DEPTH_MAX + 1];
 } run;
 
+static const char *run_end(const node *n, const char *s, const char *end);
 static const char *match_here(run *r, const tm_pattern *p, const char *s);
 static const char *next_start(run *r, const tm_pattern *p, const char *s);
 
 /* ---- searching ---- */
+
+static inline bool spend(run *r, size_t steps) {
+  if (r->steps >= steps) {
+    r->steps -= steps;
+    return true;
+  }
+  r->steps = 0;
+  r->status = TM_PATTERN_LIMIT;
+  return false;
+}
 
 /* The first match from `s` on that does not end at `refused`. */
 static tm_pattern_status search(run *r, const tm_pattern *p, const char *s, const char *refused) {
@@ -54,17 +65,12 @@ static tm_pattern_status search(run *r, const tm_pattern *p, const char *s, cons
       return TM_PATTERN_FOUND;
     }
     if (r->status != TM_PATTERN_NONE || p->anchored || s == r->end) return r->status;
+    if (end == NULL && p->start_run != NULL) {
+      const char *from = s;
+      s = run_end(p->start_run, s, r->end);
+      if (!spend(r, (size_t)(s - from) / LOOP_STEP) || s == r->end) return r->status;
+    }
   }
-}
-
-static inline bool spend(run *r, size_t steps) {
-  if (r->steps >= steps) {
-    r->steps -= steps;
-    return true;
-  }
-  r->steps = 0;
-  r->status = TM_PATTERN_LIMIT;
-  return false;
 }
 
 /* The next place at which a match could start; NULL: none, or the bound is reached. */
@@ -147,8 +153,6 @@ static const char *fail(run *r, const char *text) {
   return NULL;
 }
 
-static const char *too_complex(run *r) { return fail(r, "pattern too complex"); }
-
 /* Behind the bracket that closes the one at s, NULL where there is none. */
 static const char *balance(run *r, const node *n, const char *s) {
   size_t open = 1;
@@ -224,15 +228,53 @@ static const char *take_more(run *r, const node *n, const char *s) {
   return spend(r, (size_t)((s == NULL ? r->end : s) - from) / LOOP_STEP) ? s : NULL;
 }
 
+static step take_capture(run *r, const node *n, const char *s) {
+  tm_pattern_capture *c = &r->match->captures[n->size];
+  size_t at = (size_t)(s - r->text);
+  if (n->op == OP_OPEN) *c = (tm_pattern_capture){ at, TM_PATTERN_UNFINISHED };
+  else if (n->op == OP_POSITION) *c = (tm_pattern_capture){ at, TM_PATTERN_POSITION };
+  else c->size = at - c->start;
+  return (step){ s, true, false };
+}
+
+/* FEW: as few as possible is none at all. MAYBE: one if there is one. */
+static step take_optional(run *r, const node *n, const char *s, frame *f) {
+  bool here = has_one(r, n, s);
+  if (here) *f = (frame){ .node = n, .at = s };
+  return (step){ n->op == OP_MAYBE ? s + here : s, here, here };
+}
+
+/* Where a match is: the node to come, the choices left behind, the depth of Lua's recursion. */
+typedef struct walk { const node *n; frame *top; int depth; } walk;
+
+/* Back to the newest choice that has something left to try; NULL: there is none. */
+static const char *go_back(run *r, walk *w) {
+  const char *s = NULL;
+  while (s == NULL && r->status == TM_PATTERN_NONE && w->top != r->frames) {
+    frame *f = w->top - 1;
+    w->n = f->node + 1;
+    w->depth = f->depth;
+    if (f->node->op == OP_MAYBE) {
+      s = f->at;
+      w->depth--;
+      w->top--;
+    } else if (f->node->op == OP_FEW) {
+      s = f->at = take_more(r, f->node, f->at);
+      if (s == NULL) w->top--;
+    } else if (take_fewer(r, f, &s)) {
+      w->top--;
+    }
+  }
+  return s;
+}
+
 /* The end of the match that starts at s, NULL where there is none (or r->status tells why). */
 static const char *match_here(run *r, const tm_pattern *p, const char *s) {
-  const node *n = p->nodes;
-  frame *top = r->frames; /* the next free one */
-  int depth = 0;
+  walk w = { .n = p->nodes, .top = r->frames };
   for (;;) {
-    if (!spend(r, 1)) return NULL;
+    const node *n = w.n++;
     step next = { .at = NULL };
-    bool here;
+    if (!spend(r, 1)) return NULL;
     switch ((op)n->op) {
     case OP_END: return s;
     case OP_ERROR: return fail(r, n->text);
@@ -244,29 +286,12 @@ static const char *match_here(run *r, const tm_pattern *p, const char *s) {
       if (has_one(r, n, s)) next.at = s + 1;
       break;
     case OP_MANY:
-    case OP_SOME: next = take_many(r, n, s, top); break;
-    case OP_FEW: /* as few as possible is none; where none can follow, none is all */
-      here = has_one(r, n, s);
-      next = (step){ s, here, here };
-      if (here) *top = (frame){ .node = n, .at = s };
-      break;
-    case OP_MAYBE:
-      here = has_one(r, n, s);
-      next = (step){ s + here, here, here };
-      if (here) *top = (frame){ .node = n, .at = s };
-      break;
+    case OP_SOME: next = take_many(r, n, s, w.top); break;
+    case OP_FEW:
+    case OP_MAYBE: next = take_optional(r, n, s, w.top); break;
     case OP_OPEN:
     case OP_POSITION:
-      r->match->captures[n->size] = (tm_pattern_capture){ (size_t)(s - r->text),
-          n->op == OP_OPEN ? TM_PATTERN_UNFINISHED : TM_PATTERN_POSITION };
-      next = (step){ s, true, false };
-      break;
-    case OP_CLOSE: {
-      tm_pattern_capture *c = &r->match->captures[n->size];
-      c->size = (size_t)(s - r->text) - c->start;
-      next = (step){ s, true, false };
-      break;
-    }
+    case OP_CLOSE: next = take_capture(r, n, s); break;
     case OP_BACK: next.at = back_reference(r, n, s); break;
     case OP_BALANCE: next.at = balance(r, n, s); break;
     case OP_FRONTIER:
@@ -276,26 +301,10 @@ static const char *match_here(run *r, const tm_pattern *p, const char *s) {
       if (s == r->end) next.at = s;
       break;
     }
-    if (next.nested && depth++ == DEPTH_MAX) return too_complex(r);
-    if (next.framed) top++->depth = depth;
-    s = next.at;
-    n++;
-    while (s == NULL) { /* back to the newest choice */
-      if (r->status != TM_PATTERN_NONE || top == r->frames) return NULL;
-      frame *f = top - 1;
-      n = f->node + 1;
-      depth = f->depth;
-      if (f->node->op == OP_MAYBE) {
-        s = f->at;
-        depth--;
-        top--;
-      } else if (f->node->op == OP_FEW) {
-        s = f->at = take_more(r, f->node, f->at);
-        if (s == NULL) top--;
-      } else if (take_fewer(r, f, &s)) {
-        top--;
-      }
-    }
+    if (next.nested && w.depth++ == DEPTH_MAX) return fail(r, "pattern too complex");
+    if (next.framed) w.top++->depth = w.depth;
+    s = next.at != NULL ? next.at : go_back(r, &w);
+    if (s == NULL) return NULL;
   }
 }
 

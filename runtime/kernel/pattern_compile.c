@@ -290,24 +290,40 @@ static const node *past_captures(const node *n) {
   return n;
 }
 
+/* MANY or SOME, when fewer than all would never do: what must come next cannot be a byte of the
+ * class, and neither can what may come before that. */
+static bool is_fixed(const node *n) {
+  const node *next = past_captures(n + 1);
+  for (;; next = past_captures(next + 1)) {
+    switch ((op)next->op) {
+    case OP_TEXT: return !set_has(n->set, (unsigned char)next->text[0]);
+    case OP_ONE:
+    case OP_SOME: return !sets_meet(n->set, next->set);
+    case OP_MANY:
+    case OP_FEW:
+    case OP_MAYBE:
+      if (sets_meet(n->set, next->set)) return false;
+      break;
+    default: return next->op == OP_LAST || next->op == OP_END;
+    }
+  }
+}
+
 static void note_followers(tm_pattern *p) {
   for (uint32_t i = 0; i + 1 < p->count; i++) {
     node *n = &p->nodes[i];
     if (n->op != OP_MANY && n->op != OP_SOME && n->op != OP_FEW) continue;
     const node *next = past_captures(n + 1);
-    if (next->op == OP_TEXT) {
-      n->next_byte = (unsigned char)next->text[0];
-      n->fixed = !set_has(n->set, (unsigned char)next->text[0]);
-    } else if (next->op == OP_ONE || next->op == OP_SOME) {
-      n->fixed = !sets_meet(n->set, next->set);
-    } else {
-      n->fixed = next->op == OP_LAST || next->op == OP_END;
-    }
+    if (next->op == OP_TEXT) n->next_byte = (unsigned char)next->text[0];
+    n->fixed = n->op != OP_FEW && is_fixed(n);
   }
 }
 
 static void note_start(tm_pattern *p, byte_set *start) {
   const node *n = past_captures(p->nodes);
+  bool back = false;
+  for (uint32_t i = 0; i < p->count; i++) back = back || p->nodes[i].op == OP_BACK;
+  if (!back && (n->op == OP_MANY || n->op == OP_SOME || n->op == OP_FEW)) p->start_run = n;
   if (n->op == OP_TEXT) {
     p->start_text = n->text;
     p->start_size = n->size;

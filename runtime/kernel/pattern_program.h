@@ -45,6 +45,9 @@ struct tm_pattern {
   const char *start_text;
   size_t start_size;
   const byte_set *start_set;
+  /* The repeated class that every match starts with, and nothing behind depends on where: when a
+   * match fails that starts before a run of the class, those that start within it fail too. */
+  const node *start_run;
   uint32_t count;
   node nodes[];
 };

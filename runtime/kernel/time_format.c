@@ -23,14 +23,14 @@ typedef struct part {
 
 struct tm_time_format {
   size_t bytes_max;
-  bool wants_civil, wants_week;
+  bool wants_civil, wants_weekday, wants_week;
   uint32_t count;
   part parts[];
 };
 
 /* A value taken apart. */
 typedef struct moment {
-  int32_t days, weekday; /* weekday only where the civil date is wanted */
+  int32_t days, weekday; /* this and the next two only where a part asks for it */
   tm_civil civil;
   int32_t iso_year, iso_week;
   int32_t second, micros; /* of the day, of the second */
@@ -66,7 +66,8 @@ static void add_part(tm_time_format *f, char letter, const char *text, size_t si
   f->parts[f->count++] = (part){ letter, (uint32_t)size, text };
   f->bytes_max += letter == 0 ? size : letter_bytes(letter);
   if (letter == 0) return;
-  f->wants_civil = f->wants_civil || strchr("YymdejaAuwbBGV", letter) != NULL;
+  f->wants_civil = f->wants_civil || strchr("YymdejbBGV", letter) != NULL;
+  f->wants_weekday = f->wants_weekday || strchr("aAuwGV", letter) != NULL;
   f->wants_week = f->wants_week || letter == 'G' || letter == 'V';
 }
 
@@ -146,6 +147,7 @@ static inline char *put_two(char *out, int32_t value) {
 }
 
 static char *put_year(char *out, int32_t year) {
+  if (year >= 0 && year <= 9999) return put_two(put_two(out, year / 100), year % 100);
   uint32_t value = year < 0 ? 0 - (uint32_t)year : (uint32_t)year;
   int digits = 4;
   for (uint32_t bound = 10000; digits < 7 && value >= bound; bound *= 10) digits++;
@@ -207,10 +209,8 @@ static char *put_part(char *out, char letter, const moment *m) {
 
 static size_t put_all(const tm_time_format *f, moment *m, char *out) {
   char *at = out;
-  if (f->wants_civil) {
-    m->civil = tm_calendar_civil(m->days);
-    m->weekday = tm_calendar_weekday(m->days);
-  }
+  if (f->wants_civil) m->civil = tm_calendar_civil(m->days);
+  if (f->wants_weekday) m->weekday = tm_calendar_weekday(m->days);
   if (f->wants_week) find_week(m);
   for (uint32_t i = 0; i < f->count; i++) {
     const part *p = &f->parts[i];

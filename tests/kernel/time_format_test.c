@@ -1,4 +1,4 @@
-/* tests/kernel/time_format_test.c: formats against strftime of libc, over random instants and zones;
+/* tests/kernel/time_format_test.c: formats against strftime of libc, over random instants;
  * the few things that strftime does not do, or not everywhere, by hand. */
 #include <criterion/criterion.h>
 #include <stdio.h>
