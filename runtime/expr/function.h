@@ -27,6 +27,7 @@ typedef struct tm_function_want {
   uint32_t input_count;       /* 1: f(row); 2: f(left, right) */
   const tm_schema *inputs[2]; /* with two, the batch has the columns of both, left ones first */
   const tm_schema *declared;  /* types that the script declared (one field for VALUE); NULL: infer */
+  bool by_value;              /* f(a, b): the columns of inputs[0] are the arguments, not a row */
   const char *verb;           /* for messages: "filter" */
   const char *name;           /* field that it fills, or NULL */
 } tm_function_want;
