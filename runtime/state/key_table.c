@@ -279,6 +279,10 @@ static tm_column as_column(const tm_key_column *column, uint32_t first) {
   return view;
 }
 
+tm_column tm_key_table_view(const tm_key_table *table, uint32_t column) {
+  return as_column(&table->columns[column], 0);
+}
+
 void tm_key_table_hashes(const tm_key_table *table, uint32_t first, uint32_t count,
                          uint64_t *hashes) {
   if (table->column_count == 0) tm_hash_rows(NULL, 0, NULL, count, hashes);

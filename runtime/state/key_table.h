@@ -40,6 +40,9 @@ int tm_key_table_grow_step(tm_key_table *table); /* 1: more to do; 0: done; -1: 
  * is the key's. Strings stay in the table's heap, which the batch pins. 0 or -1 (memory). */
 int tm_key_table_read(const tm_key_table *table, uint32_t column, uint32_t first,
                       const uint32_t *ids, uint32_t count, tm_batch *out, uint32_t out_column);
+/* A key column where it lies, by id: strings and long decimals as they are, anything else as int64
+ * words in normal form. Good until the next insert. */
+tm_column tm_key_table_view(const tm_key_table *table, uint32_t column);
 /* Hashes of the keys of `count` ids from `first` on, as tm_hash_rows would have them. */
 void tm_key_table_hashes(const tm_key_table *table, uint32_t first, uint32_t count,
                          uint64_t *hashes);

@@ -1,0 +1,146 @@
+/* state/accumulator_float.c: exact sums of floats, and of their products.
+ *
+ * Each entry is a tm_exact_sum: the same bits come out whatever the order of rows and however they
+ * were spread over lanes. A product is added as the double nearest to it and what that leaves, so
+ * that a variance is right even where the mean is many times larger than the deviation. */
+#include "state/accumulator_parts.h"
+
+#include <assert.h>
+
+#include "kernel/exact_sum.h"
+
+typedef struct float_part {
+  tm_part part;
+  tm_exact_sum *sums;
+} float_part;
+
+static void *exact_alloc(void *budget, size_t bytes) { return tm_alloc(budget, bytes); }
+static void exact_free(void *budget, void *block, size_t bytes) { tm_free(budget, block, bytes); }
+
+static tm_exact_memory memory_of(const tm_part *part) {
+  return (tm_exact_memory){exact_alloc, exact_free, part->budget};
+}
+
+static bool float_grow(tm_part *part, uint32_t capacity) {
+  float_part *p = (float_part *)part;
+  return tm_part_array(part, &p->sums, sizeof *p->sums, capacity);
+}
+
+/* values[i] of row number at + i. */
+static bool add_values(float_part *p, const tm_part_rows *in, uint32_t at, uint32_t count,
+                       const double *restrict values) {
+  const tm_exact_memory memory = memory_of(&p->part);
+  const uint32_t *rows = in->rows.rows == NULL ? NULL : in->rows.rows + at;
+  const uint32_t *groups = in->rows.groups == NULL ? NULL : in->rows.groups + at;
+  const uint8_t *a = in->value->valid, *b = in->by == NULL ? NULL : in->by->valid;
+  if (groups == NULL && a == NULL && b == NULL) {
+    return tm_exact_sum_add_column(&p->sums[0], values, NULL, count, &memory) == 0;
+  }
+  if (groups != NULL && a == NULL && b == NULL) {
+    for (uint32_t i = 0; i < count; i++) {
+      if (tm_exact_sum_add(&p->sums[groups[i]], values[i], &memory) < 0) return false;
+    }
+    return true;
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t row = rows == NULL ? at + i : rows[i];
+    if ((a != NULL && !a[row]) || (b != NULL && !b[row])) continue;
+    tm_exact_sum *sum = &p->sums[groups == NULL ? 0 : groups[i]];
+    if (tm_exact_sum_add(sum, values[i], &memory) < 0) return false;
+  }
+  return true;
+}
+
+/* Numbers of rows at … at+count-1 of `in`, converted unless they lie there as they are. */
+static const double *doubles_of(const tm_part_rows *in, const tm_column *column, uint32_t at,
+                                uint32_t count, double *scratch) {
+  const uint32_t *rows = in->rows.rows;
+  if (rows == NULL && column->type.kind == TM_FLOAT64) return (const double *)column->data + at;
+  tm_column part = *column;
+  if (rows == NULL) {
+    part.data = (char *)part.data + at * tm_type_width(part.type);
+    if (part.valid != NULL) part.valid += at;
+  }
+  tm_accumulate_doubles(&part, rows == NULL ? NULL : rows + at, count, scratch);
+  return scratch;
+}
+
+static bool float_add(tm_part *part, const tm_part_rows *in) {
+  float_part *p = (float_part *)part;
+  double a_scratch[TM_PART_BLOCK], b_scratch[TM_PART_BLOCK];
+  double products[TM_PART_BLOCK], rests[TM_PART_BLOCK];
+  for (uint32_t at = 0; at < in->rows.count; at += TM_PART_BLOCK) {
+    uint32_t left = in->rows.count - at, count = left < TM_PART_BLOCK ? left : TM_PART_BLOCK;
+    const double *a = doubles_of(in, in->value, at, count, a_scratch);
+    if (part->spec->kind == TM_PART_FLOATS) {
+      if (!add_values(p, in, at, count, a)) return false;
+      continue;
+    }
+    const double *b = in->by == in->value ? a : doubles_of(in, in->by, at, count, b_scratch);
+    tm_accumulate_float_products(a, b, count, products, rests);
+    if (!add_values(p, in, at, count, products)) return false;
+    if (!add_values(p, in, at, count, rests)) return false;
+  }
+  return true;
+}
+
+static int float_merge(tm_part *part, const tm_part *from, const uint32_t *ids,
+                       const uint32_t *to, uint32_t count, uint32_t groups_before, uint64_t *at) {
+  float_part *p = (float_part *)part;
+  const tm_exact_memory memory = memory_of(part);
+  const tm_exact_sum *sums = ((const float_part *)from)->sums;
+  (void)groups_before, (void)at;
+  for (uint32_t i = 0; i < count; i++) {
+    if (tm_exact_sum_merge(&p->sums[to[i]], &sums[ids[i]], &memory) < 0) return -1;
+  }
+  return 0;
+}
+
+static int float_seal(tm_part *part, uint32_t groups) {
+  (void)groups;
+  part->sealed = true;
+  return 0;
+}
+
+static void float_save(const tm_part *part, uint32_t groups, tm_record_writer *writer) {
+  const float_part *p = (const float_part *)part;
+  uint8_t bytes[TM_EXACT_BYTES_MAX];
+  for (uint32_t i = 0; i < groups; i++) {
+    tm_record_put_bytes(writer, bytes, tm_exact_sum_write(&p->sums[i], bytes));
+  }
+}
+
+static bool float_restore(tm_part *part, uint32_t groups, tm_record_reader *reader) {
+  float_part *p = (float_part *)part;
+  const tm_exact_memory memory = memory_of(part);
+  for (uint32_t i = 0; i < groups && !reader->failed; i++) {
+    size_t size;
+    const uint8_t *bytes = tm_record_view(reader, &size);
+    if (reader->failed) break;
+    int took = tm_exact_sum_read(&p->sums[i], bytes, size, &memory);
+    if (took == -1) return false;
+    if (took < 0 || (size_t)took != size) reader->failed = true;
+  }
+  return true;
+}
+
+static void float_close(tm_part *part) {
+  float_part *p = (float_part *)part;
+  const tm_exact_memory memory = memory_of(part);
+  for (uint32_t i = 0; p->sums != NULL && i < part->capacity; i++) {
+    if (p->sums[i].wide != NULL) tm_exact_sum_deinit(&p->sums[i], &memory);
+  }
+  tm_free(part->budget, p->sums, part->capacity * sizeof *p->sums);
+}
+
+tm_twofold tm_part_float(const tm_part *part, uint32_t group) {
+  assert(part->class == &tm_part_class_float);
+  tm_twofold sum;
+  sum.high = tm_exact_sum_result_pair(&((const float_part *)part)->sums[group], &sum.low);
+  return sum;
+}
+
+const tm_part_class tm_part_class_float = {
+  sizeof(float_part), float_grow, float_add, float_merge, float_seal, float_save, float_restore,
+  float_close,
+};
