@@ -57,6 +57,7 @@ LINK = $(CC) $(OPTIMISE) -g $(LDFLAGS)
 SRC := $(wildcard $(ROOMS:%=runtime/%/*.c))
 LIB_SRC := $(filter-out runtime/cli/main.c,$(SRC))
 TEST_SRC := $(wildcard $(ROOMS:%=tests/%/*.c))
+SUPPORT_SRC := $(filter-out tests/support/plain_runner.c,$(wildcard tests/support/*.c))
 STAGE_SRC := $(sort $(wildcard runtime/operator/[!_]*.c runtime/connector/[!_]*.c))
 FORMAT_SRC := $(sort $(wildcard runtime/format/[!_]*.c))
 LUA_SRC := $(sort $(shell find lua stdlib -name '*.lua' 2>/dev/null))
@@ -92,7 +93,8 @@ $(LIB): $(LIB_OBJ) $(BUILD)/sources
 # Changes when a file comes or goes, so that what is gone is not linked any more.
 $(BUILD)/sources: FORCE
 	@mkdir -p $(@D)
-	@echo '$(SRC) $(TEST_SRC)' | cmp -s - $@ || echo '$(SRC) $(TEST_SRC)' > $@
+	@echo '$(SRC) $(TEST_SRC) $(SUPPORT_SRC)' | cmp -s - $@ || \
+	  echo '$(SRC) $(TEST_SRC) $(SUPPORT_SRC)' > $@
 
 $(OBJ)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -196,14 +198,22 @@ $(OBJ)/gen/lua_embed.o: $(LUA_SRC)
 # maps memory where another forbids it.
 RUNNER := $(if $(SANITIZE),$(OBJ)/tests/support/plain_runner.o)
 
-$(BUILD)/tests: $(TEST_OBJ) $(RUNNER) $(LIB) $(BUILD)/sources
+# What tests of several rooms share; a program takes from it what it needs.
+SUPPORT := $(BUILD)/support.a
+$(SUPPORT): $(SUPPORT_SRC:%.c=$(OBJ)/%.o) $(BUILD)/sources
+	@rm -f $@
+	@$(AR) rcs $@ $(filter %.o,$^)
+
+$(BUILD)/tests: $(TEST_OBJ) $(RUNNER) $(SUPPORT) $(LIB) $(BUILD)/sources
 	@echo "  link $@"
-	@$(LINK) $(TEST_OBJ) $(RUNNER) $(LIB) $(LIBS) -lcriterion -o $@
+	@$(LINK) $(TEST_OBJ) $(RUNNER) $(SUPPORT) $(LIB) $(LIBS) -lcriterion -o $@
 test-programs: all $(if $(TEST_SRC),$(BUILD)/tests)
 
 # The tests of one room, linked with the rooms up to it only:
 # `make unit ROOM=kernel FILTER='cast/*'`.
-UNIT_ROOMS = $(shell echo $(ROOMS) | sed 's/\b$(ROOM)\b.*/$(ROOM)/')
+# The table of stages names those of operator and connector, so whoever has it links both.
+UNIT_LAST = $(if $(filter stage operator,$(ROOM)),connector,$(ROOM))
+UNIT_ROOMS = $(shell echo $(ROOMS) | sed 's/\b$(UNIT_LAST)\b.*/$(UNIT_LAST)/')
 UNIT_OBJ = $(patsubst %.c,$(OBJ)/%.o,$(wildcard $(UNIT_ROOMS:%=runtime/%/*.c))) \
   $(if $(filter operator,$(UNIT_ROOMS)),$(GEN_OBJ),$(if $(filter format,$(UNIT_ROOMS)),\
   $(OBJ)/gen/format_table.o))
@@ -212,7 +222,7 @@ ifneq ($(ROOM),)
 $(BUILD)/unit-$(ROOM).a: $(filter-out %/cli/main.o,$(UNIT_OBJ)) $(BUILD)/sources
 	@rm -f $@
 	@$(AR) rcs $@ $(filter %.o,$^)
-$(BUILD)/unit-$(ROOM): $(UNIT_TESTS) $(RUNNER) $(BUILD)/unit-$(ROOM).a
+$(BUILD)/unit-$(ROOM): $(UNIT_TESTS) $(RUNNER) $(SUPPORT) $(BUILD)/unit-$(ROOM).a
 	@echo "  link $@"
 	@$(LINK) $^ $(LIBS) -lcriterion -o $@
 unit: $(BUILD)/unit-$(ROOM)
