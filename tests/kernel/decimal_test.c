@@ -333,7 +333,7 @@ Test(decimal, to_double_is_the_nearest) {
   cr_assert_eq(tm_decimal_to_double(-most - 1, 0), -0x1p127);
 }
 
-/* The digits of |value|, all of them, cut at the scale: is there a rest, and how does it compare? */
+/* The digits of |value|, all of them, cut at the scale; the rest decides how it is rounded. */
 static void check_from_double(double value, int scale) {
   static char exact[1500];
   snprintf(exact, sizeof exact, "%.1100f", fabs(value));
@@ -370,7 +370,8 @@ Test(decimal, from_double) {
                       random_scale());
   }
   static const double values[] = {0, -0.0, 0.5, 1.5, 2.5, -0.5, 1e38, 9.9999999999999999e37,
-                                  1e-300, -5e-324, DBL_MAX, 1e37, 0.05, 1e-38, 5e-39, 0x1p-200, 0x1p-256};
+                                  1e-300, -5e-324, DBL_MAX, 1e37, 0.05, 1e-38, 5e-39, 0x1p-200,
+                                  0x1p-256};
   for (size_t i = 0; i < sizeof values / sizeof *values; i++)
     for (int scale = 0; scale <= 38; scale++) check_from_double(values[i], scale);
   __int128 out;
