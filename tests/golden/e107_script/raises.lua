@@ -1,0 +1,5 @@
+local tm <const> = require "tidemill"
+local function helper(x)
+  return x.y.z
+end
+helper {}

@@ -1,0 +1,2 @@
+local tm <const> = require "tidemill"
+local x = = 3

@@ -1,0 +1,2 @@
+local tm <const> = require "tidemill"
+return tm.stream { name = "s", tm.rows { schema = "a int64", { a = 1 } }:to(tm.stdout()) }

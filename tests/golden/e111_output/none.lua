@@ -1,0 +1,2 @@
+local tm <const> = require "tidemill"
+return tm.batch { name = "none" }

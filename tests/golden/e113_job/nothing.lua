@@ -1,0 +1,1 @@
+local tm <const> = require "tidemill"
