@@ -36,12 +36,13 @@ static int unknown_verb(const tm_node *node, tm_error *err) {
   return -1;
 }
 
-/* The last part of a path without its endings: "out/daily.csv.gz" is "daily". */
+/* The last part of a path without its endings: "out/daily.csv.gz" is "daily"; NULL for a glob. */
 static char *stem_of(tm_arena *arena, const char *path) {
   const char *slash = strrchr(path, '/');
   const char *from = slash == NULL ? path : slash + 1;
   size_t size = strcspn(from, ".");
   if (size == 0) size = strlen(from);
+  if (memchr(from, '*', size) != NULL || memchr(from, '?', size) != NULL) return NULL;
   return tm_arena_text(arena, from, size);
 }
 
@@ -59,8 +60,10 @@ static const char *name_of(const tm_graph *graph, const tm_node *node, tm_bind *
   const char *base = node->verb;
   const tm_value *path = tm_value_get(node->options, "path");
   if (node->role != TM_ROLE_STEP && path != NULL && path->kind == TM_VALUE_TEXT) {
-    base = strcmp(path->text, "-") == 0 ? (node->role == TM_ROLE_SINK ? "stdout" : "stdin")
-                                        : stem_of(graph->arena, path->text);
+    const char *standard = node->role == TM_ROLE_SINK ? "stdout" : "stdin";
+    const char *stem = stem_of(graph->arena, path->text);
+    if (strcmp(path->text, "-") == 0) base = standard;
+    else if (stem != NULL) base = stem;
   }
   const char *name = base;
   for (int n = 2; name != NULL && is_taken(nodes, count, name); n++) {

@@ -14,7 +14,6 @@
 
 #include "plan/bind.h"
 #include "plan/optimise.h"
-#include "plan/outputs.h"
 #include "plan/refused.h"
 
 /* How the rows of a node lie over the lanes. */
@@ -303,7 +302,7 @@ static int planner_init(planner *p) {
 
 tm_plan *tm_plan_create(const tm_graph *graph, tm_budget *budget, tm_error *err) {
   planner p = {.graph = graph, .budget = budget, .err = err};
-  if (planner_init(&p) < 0 || tm_outputs_check(graph, err) < 0) return NULL;
+  if (planner_init(&p) < 0) return NULL;
   if (tm_bind_graph(graph, budget, p.bound, err) < 0) return NULL;
   if (resolve(&p) < 0 || assemble(&p) < 0) return NULL;
   return tm_optimise(p.plan, err) < 0 ? NULL : p.plan;

@@ -53,6 +53,11 @@ static bool fits(const char *types, const tm_value *v) {
   return false;
 }
 
+/* "an integer", "a list". */
+static const char *article(const char *word) {
+  return strchr("aeiou", word[0]) != NULL ? "an" : "a";
+}
+
 static const tm_option *find(const tm_option *options, const char *name) {
   for (const tm_option *o = options; o->name != NULL; o++) {
     if (strcmp(o->name, name) == 0) return o;
@@ -94,11 +99,12 @@ static int check_one(const tm_option *options, const tm_pair *pair, const char *
   }
   if (fits(option->type, &pair->value)) return 0;
   if (pair->value.kind == TM_VALUE_TEXT) {
-    tm_fail(err, TM_E_VALUE, "option '%s' of %s is a %s, not \"%.60s\"", pair->name, what,
-            option->type, pair->value.text);
+    tm_fail(err, TM_E_VALUE, "option '%s' of %s is %s %s, not \"%.60s\"", pair->name, what,
+            article(option->type), option->type, pair->value.text);
   } else {
-    tm_fail(err, TM_E_VALUE, "option '%s' of %s is a %s, not a %s", pair->name, what, option->type,
-            tm_value_kind_name(pair->value.kind));
+    const char *kind = tm_value_kind_name(pair->value.kind);
+    tm_fail(err, TM_E_VALUE, "option '%s' of %s is %s %s, not %s %s", pair->name, what,
+            article(option->type), option->type, article(kind), kind);
   }
   if (option->help != NULL) tm_error_help(err, "%s: %s", pair->name, option->help);
   place(err, &pair->value, pair->name);
