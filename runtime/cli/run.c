@@ -57,7 +57,9 @@ static int call_on_done(tm_cli_job *job, const tm_run_result *r, tm_error *err) 
     outputs[run.output_count++] =
         (tm_script_output){bind->name, tm_cli_report_path(bind), r->nodes[i].in};
   }
-  return tm_script_on_done(job->script, &run, err);
+  if (tm_script_on_done(job->script, &run, err) == 0) return 0;
+  snprintf(err->kept, sizeof err->kept, "all outputs were published");
+  return -1;
 }
 
 static int status_of(const tm_error *err) {
