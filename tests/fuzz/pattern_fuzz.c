@@ -1,7 +1,7 @@
 /* tests/fuzz/pattern_fuzz.c: Lua patterns, LIKE patterns and time formats from any bytes.
  *
- * The first line of the input is the pattern, the rest the text. Whatever they are, the answer comes
- * within the steps that were granted and lies inside the text. */
+ * The first line of the input is the pattern, the rest the text. Whatever they are, the answer
+ * comes within the steps that were granted and lies inside the text. */
 #include <assert.h>
 #include <string.h>
 
