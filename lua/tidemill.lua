@@ -16,7 +16,8 @@ local tm = {}
 
 core.values(tm)
 
-for _, part in ipairs { ends.functions(), aggregates.functions(), inputs.functions(), job.functions() } do
+for _, source in ipairs { ends, aggregates, inputs, job } do
+  local part = source.functions()
   for name, value in pairs(part) do tm[name] = value end
 end
 

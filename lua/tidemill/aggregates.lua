@@ -54,7 +54,8 @@ local function set_of(fields, name, of, where)
   elseif type(of) == "function" or (type(of) == "string" and of ~= "") then
     fields.of = of
   else
-    fail("value", ("tm.%s takes a column or a function, not %s"):format(name, fail.kind(of)), where)
+    fail("value", ("tm.%s takes a column or a function, not %s"):format(name, fail.kind(of)),
+      where)
   end
 end
 
@@ -71,8 +72,8 @@ local function set_options(fields, name, options, where)
     end
     if type(value) ~= "function" then
       where.token = "where"
-      fail("value", ("option 'where' of tm.%s is a function, not %s"):format(name, fail.kind(value)),
-        where)
+      fail("value", ("option 'where' of tm.%s is a function, not %s"):format(name,
+        fail.kind(value)), where)
     end
     fields.where = value
   end

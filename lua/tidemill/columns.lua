@@ -20,8 +20,8 @@ function columns.names(verb, least, where, ...)
     given = given[1]
     for key in pairs(given) do
       if math.type(key) ~= "integer" then
-        fail("value", ("%s takes a plain list of columns; '%s' names one"):format(verb, tostring(key)),
-          { verb = verb, token = tostring(key), place = where.place })
+        fail("value", ("%s takes a plain list of columns; '%s' names one"):format(verb,
+          tostring(key)), { verb = verb, token = tostring(key), place = where.place })
       end
     end
   end

@@ -66,7 +66,8 @@ local function copy(verb, options, where)
   local result = {}
   if options == nil then return result end
   if type(options) ~= "table" or flow.is_flow(options) then
-    fail("value", ("%s takes its options in a table, not %s"):format(verb, fail.kind(options)), where)
+    fail("value", ("%s takes its options in a table, not %s"):format(verb, fail.kind(options)),
+      where)
   end
   for name, value in pairs(options) do
     if type(name) ~= "string" then
@@ -158,7 +159,9 @@ verbs["with"] = function(self, fields)
     result[name] = field(name, value, where)
     count = count + 1
   end
-  if count == 0 then fail("value", "with needs a field: with { total = function(r) … end }", where) end
+  if count == 0 then
+    fail("value", "with needs a field: with { total = function(r) … end }", where)
+  end
   return step(where, { self }, { fields = result })
 end
 
@@ -215,7 +218,9 @@ end
 function verbs.union(self, ...)
   local where = here("union", self)
   local given = table.pack(...)
-  if given.n == 1 and type(given[1]) == "table" and not flow.is_flow(given[1]) then given = given[1] end
+  if given.n == 1 and type(given[1]) == "table" and not flow.is_flow(given[1]) then
+    given = given[1]
+  end
   local taken = { self }
   for i = 1, given.n or #given do taken[i + 1] = need_flow("union", given[i], where) end
   if #taken < 2 then fail("value", "union takes another flow", where) end
@@ -320,7 +325,7 @@ local kinds <const> = { "inner", "left", "right", "full", "semi", "anti" }
 -- `on` as a list of { left =, right = }: positional names are the same on both sides.
 local function join_keys(verb, on, where)
   if on == nil then
-    where.help = "on = \"id\", on = { \"id\", left_name = \"right_name\" }, or on = {} for a one-row side"
+    where.help = "on = \"id\", on = { \"id\", left = \"right\" }, or on = {} for a one-row side"
     fail("value", ("%s needs its keys in 'on'"):format(verb), where)
   end
   if type(on) == "string" then on = { on } end
@@ -331,7 +336,8 @@ local function join_keys(verb, on, where)
   local list = {}
   for left, right in pairs(on) do
     if type(right) ~= "string" then
-      fail("value", ("option 'on' of %s names columns, not %s"):format(verb, fail.kind(right)), where)
+      fail("value", ("option 'on' of %s names columns, not %s"):format(verb, fail.kind(right)),
+        where)
     end
     list[#list + 1] = { left = type(left) == "string" and left or right, right = right }
   end

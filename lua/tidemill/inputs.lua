@@ -21,7 +21,8 @@ end
 local function param_options(options, where)
   if options == nil then return {} end
   if type(options) ~= "table" then
-    fail("value", ("tm.param takes its options in a table, not %s"):format(fail.kind(options)), where)
+    fail("value", ("tm.param takes its options in a table, not %s"):format(fail.kind(options)),
+      where)
   end
   for key in pairs(options) do
     if key ~= "type" and key ~= "help" then
@@ -42,7 +43,7 @@ local function param(name, default, options)
   local kind = options.type or type_of(default)
   if not core.is_type(kind) then
     where.token = tostring(kind)
-    where.help = "a type of tm.param is text, int, float, bool, date, timestamp, duration or a decimal"
+    where.help = "types are text, int, float, bool, date, timestamp, duration and decimals"
     fail("value", ("parameter '%s' cannot be of type '%s'"):format(name, tostring(kind)), where)
   end
   local text = core.param(name)

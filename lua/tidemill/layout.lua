@@ -46,7 +46,8 @@ local function claim_path(self, target, line, place)
   local before = self.paths[key]
   if before then
     fail("output", ("two outputs write to '%s'"):format(path),
-      { line = line, place = place, token = path, note = ("the other is at line %d"):format(before) })
+      { line = line, place = place, token = path,
+        note = ("the other is at line %d"):format(before) })
   end
   self.paths[key] = line
 end
@@ -56,7 +57,8 @@ local function rejects_node(self, target)
   if self.rejects[target] then return end
   if not target.is_end or not core.has(target.verb, "sink") then
     fail("value", ("refused rows go to an endpoint; %s cannot be written to"):format(
-      target.is_end and "tm." .. target.verb or "a flow"), { line = target.line, place = target.place })
+      target.is_end and "tm." .. target.verb or "a flow"),
+      { line = target.line, place = target.place })
   end
   if target.index then
     fail("output", "one endpoint cannot be read and take refused rows as well",
@@ -125,7 +127,7 @@ local function job_of(result, inline)
   })
 end
 
---- The layout of what a script returned. `inline`: the text of -e or stdin, which may return a flow.
+--- The layout of what a script returned. `inline`: the text of -e or stdin may return a flow.
 function layout.lay_out(result, inline)
   local laid = job_of(result, inline)
   local self = { nodes = {}, labels = {}, paths = {}, rejects = {} }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "script/sandbox.h"
 #include "script/session.h"
 
@@ -212,6 +213,7 @@ static int describe(lua_State *L) {
 int tm_host_try(tm_host *host, lua_CFunction body, void *context) {
   lua_State *L = host->L;
   int top = lua_gettop(L);
+  host->patterns.users = 0;
   if (!lua_checkstack(L, 8)) {
     tm_error_clear(&host->caught);
     describe_memory(host, &host->caught);
@@ -264,10 +266,10 @@ int tm_host_call(tm_host *host, tm_host_phase phase, int64_t limit_us, lua_CFunc
 
 /* ------------------------------------------------------------------ life */
 
-/* Outside every protected call: a bug of this room. The message is all that there is to say. */
+/* Outside every protected call: a bug of this room. */
 static int panic(lua_State *L) {
   const char *text = lua_tostring(L, -1);
-  (void)fprintf(stderr, "tidemill: unprotected Lua error: %s\n", text == NULL ? "?" : text);
+  tm_log(TM_LOG_ERROR, "unprotected Lua error: %s", text == NULL ? "?" : text);
   abort();
 }
 
@@ -277,7 +279,9 @@ static int open_body(lua_State *L) {
 }
 
 tm_host *tm_host_create(tm_script *script, bool worker, tm_error *err) {
-  tm_budget *budget = tm_budget_create(script->budget, worker ? "lua worker" : "lua", 0);
+  /* The pool bounds the state; what C functions need beside it (patterns) is bounded with it. */
+  tm_budget *budget = tm_budget_create(script->budget, worker ? "lua worker" : "lua",
+                                       2 * script->memory_bytes);
   if (budget == NULL) {
     tm_fail(err, TM_E_MEMORY, "out of memory");
     return NULL;
@@ -292,6 +296,8 @@ tm_host *tm_host_create(tm_script *script, bool worker, tm_error *err) {
   host->script = script;
   host->worker = worker;
   tm_lua_pool_init(&host->pool, budget, script->memory_bytes);
+  tm_pattern_cache_init(&host->patterns, budget);
+  tm_bytes_init(&host->scratch, budget);
   host->L = lua_newstate(tm_lua_pool_alloc, &host->pool);
   host->guard.lua = host->L;
   host->guard.hook = hook;
@@ -318,6 +324,8 @@ void tm_host_destroy(tm_host *host) {
     lua_close(host->L);
   }
   tm_lua_pool_deinit(&host->pool);
+  tm_pattern_cache_deinit(&host->patterns);
+  tm_bytes_deinit(&host->scratch);
   tm_free(budget, host, sizeof *host);
   tm_budget_destroy(budget);
 }

@@ -10,7 +10,9 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "base/bytes.h"
 #include "script/lua_pool.h"
+#include "script/pattern_cache.h"
 #include "script/watchdog.h"
 
 #define TM_HOST_MEMORY_BYTES (UINT64_C(1) << 30) /* of one state, unless the options say */
@@ -39,6 +41,8 @@ typedef struct tm_host {
   tm_error caught;           /* what the last tm_host_try ended with */
   const void *decimal_type, *date_type, *duration_type; /* metatables, for quick tests */
   int dates;                 /* registry reference: day → its one date value, weak */
+  tm_pattern_cache patterns;
+  tm_bytes scratch;          /* of C functions that build a text: outlives an error */
   int functions;             /* registry reference: list of the row functions, by number */
 } tm_host;
 

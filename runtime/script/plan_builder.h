@@ -1,7 +1,7 @@
 /* script/plan_builder.h: from the tables that the front end laid out to a graph of the plan.
  *
  * Both kinds of states build: the main one the graph that is run, each worker one that is only
- * compared. Row functions get numbers in the order in which they are met, the same in every load. */
+ * compared. Row functions get numbers in the order in which they are met, alike in every load. */
 #ifndef TM_SCRIPT_PLAN_BUILDER_H
 #define TM_SCRIPT_PLAN_BUILDER_H
 

@@ -51,7 +51,7 @@ static void read_whole(pass *p, int reg) {
   if (use != NULL) use->whole = true;
 }
 
-/* ------------------------------------------------------------------ changing what is not its own */
+/* ------------------------------------------------------------------ changing what it captured */
 
 static int blame(pass *p, int pc, tm_error_code code, const char *token, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -1,4 +1,4 @@
-/* script/row_function.c: binding. Order: what the bytecode shows (impure functions, unknown fields),
+/* script/row_function.c: binding. First what the bytecode shows (impure functions, unknown fields),
  * then lift, then, for what stays in the VM, the declared types. */
 #include "script/row_function.h"
 

@@ -16,8 +16,9 @@ enum { NAMES = 1, COPY_METATABLE = 2 }; /* user values */
 /* ------------------------------------------------------------------ values */
 
 static void push_decimal(lua_State *L, const tm_column *column, uint32_t row) {
-  __int128 value = column->type.precision <= TM_DECIMAL_SHORT ? ((const int64_t *)column->data)[row]
-                                                              : ((const __int128 *)column->data)[row];
+  bool narrow = column->type.precision <= TM_DECIMAL_SHORT;
+  __int128 value = narrow ? ((const int64_t *)column->data)[row]
+                          : ((const __int128 *)column->data)[row];
   tm_values_push_decimal(L, value, column->type.scale);
 }
 

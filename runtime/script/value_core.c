@@ -1,4 +1,4 @@
-/* script/value_core.c: what the front end needs of values: parsing parameters by type, and tm.id. */
+/* script/value_core.c: what the front end needs of values: parsing parameters by type, tm.id. */
 #include <string.h>
 
 #include "base/hash.h"

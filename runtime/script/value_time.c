@@ -8,6 +8,7 @@
 #include "base/zone.h"
 #include "kernel/calendar.h"
 #include "kernel/parse.h"
+#include "kernel/time_format.h"
 #include "script/host.h"
 #include "script/value_parts.h"
 
@@ -103,112 +104,20 @@ static int time_of(lua_State *L) {
   return give(L, us);
 }
 
-/* ------------------------------------------------------------------ format */
-
-typedef struct moment {
-  int64_t wall;      /* microseconds of the clock on the wall */
-  int32_t days;
-  tm_civil civil;
-  int32_t offset_s;
-  const char *zone;  /* its abbreviation */
-} moment;
-
-static void add_number(luaL_Buffer *out, int64_t value, int digits) {
-  char text[24];
-  int at = (int)sizeof text;
-  uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
-  for (int i = 0; i < digits || left > 0; i++) {
-    text[--at] = (char)('0' + left % 10);
-    left /= 10;
-  }
-  if (value < 0) text[--at] = '-';
-  luaL_addlstring(out, text + at, sizeof text - (size_t)at);
-}
-
-static void add_offset(luaL_Buffer *out, int32_t offset_s) {
-  int32_t minutes = offset_s / 60;
-  luaL_addchar(out, minutes < 0 ? '-' : '+');
-  if (minutes < 0) minutes = -minutes;
-  add_number(out, minutes / 60, 2);
-  add_number(out, minutes % 60, 2);
-}
-
-static void add_name(luaL_Buffer *out, const char *const *names, int32_t at, bool whole) {
-  size_t size = strlen(names[at]);
-  luaL_addlstring(out, names[at], whole || size < 3 ? size : 3);
-}
-
-/* One conversion; false where the letter is none. English names, whatever the locale. */
-static bool add_part(luaL_Buffer *out, char letter, const moment *m) {
-  static const char *const months[] = {
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
-  };
-  static const char *const weekdays[] = {
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
-  };
-  int64_t us = tm_calendar_time_of_us(m->wall);
-  int32_t hours = tm_calendar_hour_of_us(m->wall), minutes = tm_calendar_minute_of_us(m->wall);
-  switch (letter) {
-    case 'Y': add_number(out, m->civil.year, 4); return true;
-    case 'y': add_number(out, ((m->civil.year % 100) + 100) % 100, 2); return true;
-    case 'm': add_number(out, m->civil.month, 2); return true;
-    case 'd': add_number(out, m->civil.day, 2); return true;
-    case 'j': add_number(out, m->days - tm_calendar_days(m->civil.year, 1, 1) + 1, 3); return true;
-    case 'H': add_number(out, hours, 2); return true;
-    case 'I': add_number(out, hours % 12 == 0 ? 12 : hours % 12, 2); return true;
-    case 'M': add_number(out, minutes, 2); return true;
-    case 'S': add_number(out, tm_calendar_second_of_us(m->wall), 2); return true;
-    case 'f': add_number(out, us % TM_CALENDAR_SECOND_US, 6); return true;
-    case 'p': luaL_addstring(out, hours < 12 ? "AM" : "PM"); return true;
-    case 'u': add_number(out, tm_calendar_weekday(m->days), 1); return true;
-    case 'A': add_name(out, weekdays, tm_calendar_weekday(m->days) - 1, true); return true;
-    case 'a': add_name(out, weekdays, tm_calendar_weekday(m->days) - 1, false); return true;
-    case 'B': add_name(out, months, m->civil.month - 1, true); return true;
-    case 'b': add_name(out, months, m->civil.month - 1, false); return true;
-    case 'z': add_offset(out, m->offset_s); return true;
-    case 'Z': luaL_addstring(out, m->zone); return true;
-    case '%': luaL_addchar(out, '%'); return true;
-    default: return false;
-  }
-}
-
-static void add_parts(luaL_Buffer *out, const char *letters, const moment *m,
-                      char between) {
-  for (const char *at = letters; *at != '\0'; at++) {
-    if (at != letters) luaL_addchar(out, between);
-    (void)add_part(out, *at, m);
-  }
-}
-
-/* format(date or timestamp, text[, zone]): as strftime, with %f for microseconds. */
+/* format(date or timestamp, text[, zone]): as strftime in English; see kernel/time_format.h. */
 static int format(lua_State *L) {
-  size_t size;
-  const char *text = luaL_checklstring(L, 2, &size);
-  moment m = {.wall = wall_us(L, "format", 3), .zone = "UTC"};
-  m.days = tm_calendar_day_of_us(m.wall);
-  m.civil = tm_calendar_civil(m.days);
-  if (!lua_isnoneornil(L, 3) && lua_isinteger(L, 1)) {
-    const tm_zone *zone = zone_at(L, 3);
-    m.offset_s = tm_zone_offset_at(zone, lua_tointeger(L, 1));
-    m.zone = tm_zone_abbreviation_at(zone, lua_tointeger(L, 1));
-  }
+  luaL_checkstring(L, 2);
+  const tm_lua_date *date = tm_values_date(L, 1);
+  if (date == NULL && !lua_isinteger(L, 1)) return refuse(L, "format", "a date or a timestamp");
+  const tm_zone *zone = zone_at(L, 3);
+  const tm_time_format *compiled = tm_pattern_cache_format(L, 2);
   luaL_Buffer out;
-  luaL_buffinit(L, &out);
-  for (size_t i = 0; i < size; i++) {
-    if (text[i] != '%') {
-      luaL_addchar(&out, text[i]);
-      continue;
-    }
-    char letter = text[++i];
-    if (letter == 'F') add_parts(&out, "Ymd", &m, '-');
-    else if (letter == 'T') add_parts(&out, "HMS", &m, ':');
-    else if (!add_part(&out, letter, &m)) {
-      return luaL_error(L, "'%%%c' is no part of a date (%%Y %%m %%d %%H %%M %%S %%f %%j %%y %%I "
-                        "%%p %%u %%a %%A %%b %%B %%z %%Z %%F %%T %%%% are)", letter);
-    }
-  }
-  luaL_pushresult(&out);
+  tm_zone_hint hint = {0};
+  char *at = luaL_buffinitsize(L, &out, tm_time_format_bytes_max(compiled));
+  size_t size = date != NULL
+                    ? tm_time_format_date(compiled, date->days, at)
+                    : tm_time_format_timestamp(compiled, lua_tointeger(L, 1), zone, &hint, at);
+  luaL_pushresultsize(&out, size);
   return 1;
 }
 

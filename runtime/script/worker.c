@@ -1,5 +1,5 @@
-/* script/worker.c: a lane's state. Loading runs the whole script again, from the bytes that the first
- * load kept, and compares graphs by hash: a function is found by its number alone. */
+/* script/worker.c: a lane's state. Loading runs the whole script again, from the bytes that the
+ * first load kept, and compares graphs by hash: a function is found by its number alone. */
 #include "script/worker.h"
 
 #include <inttypes.h>
