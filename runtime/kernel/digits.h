@@ -51,8 +51,8 @@ static inline unsigned tm_digits_run(uint64_t word) {
 
 /* Digit values of the first `size` (0 to 8) characters, moved to the end of the word. */
 static inline uint64_t tm_digits_align(uint64_t word, size_t size) {
-  uint64_t values = (word ^ TM_DIGITS_ZEROS) << ((64 - 8 * size) & 63);
-  return size == 0 ? 0 : values;
+  unsigned half = 32 - 4 * (unsigned)size; /* twice, as shifting by 64 at once is not defined */
+  return (word ^ TM_DIGITS_ZEROS) << (half & 63) << (half & 63);
 }
 
 /* The number that eight digit values make: pairs, then both halves in one multiplication each. */

@@ -20,7 +20,7 @@ enum {
   ROOM_BELOW = 92,     /* from the leading bit of the value the window moves to, to the unit */
   PIECE_BITS = 42,     /* three of them fill FIXED_BITS */
   BLOCK_ROWS = 1024,   /* 2^10 pieces of 42 bits stay within an int64 */
-  LANES = 4,
+  LANES_MAX = 4,       /* a block has whole vectors of any kind */
 };
 
 /* A finite double as ±mantissa * 2^exponent, the mantissa odd or 0. */
@@ -135,44 +135,30 @@ int tm_exact_sum_remove(tm_exact_sum *sum, double value, const tm_exact_memory *
 
 /* ---- columns */
 
-typedef double lanes __attribute__((vector_size(8 * LANES)));
-typedef int64_t int_lanes __attribute__((vector_size(8 * LANES)));
-typedef uint64_t word_lanes __attribute__((vector_size(8 * LANES))); /* may wrap */
-
 /* Pieces of a block: their sum is pieces[i] * 2^(unit + i * PIECE_BITS), added up. */
 typedef struct block_sum {
   int64_t pieces[3];
   bool exact; /* else the pieces mean nothing */
 } block_sum;
 
-/* rows is a multiple of LANES, at most BLOCK_ROWS. */
-static block_sum add_block(const double *values, size_t rows, int unit) {
-  lanes step0 = ldexp(1.5, 52 + unit) + (lanes){0};
-  lanes step1 = ldexp(1.5, 52 + unit + PIECE_BITS) + (lanes){0};
-  lanes step2 = ldexp(1.5, 52 + unit + 2 * PIECE_BITS) + (lanes){0};
-  lanes limit = ldexp(1, unit + TM_EXACT_FIXED_BITS) + (lanes){0};
-  word_lanes sum0 = {0}, sum1 = {0}, sum2 = {0};
-  int_lanes exact = ~(int_lanes){0};
-  for (size_t i = 0; i < rows; i += LANES) {
-    lanes x;
-    memcpy(&x, values + i, sizeof x);
-    lanes moved2 = x + step2, rest2 = x - (moved2 - step2);
-    lanes moved1 = rest2 + step1, rest1 = rest2 - (moved1 - step1);
-    lanes moved0 = rest1 + step0, rest0 = rest1 - (moved0 - step0);
-    sum2 += (word_lanes)moved2 - (word_lanes)step2;
-    sum1 += (word_lanes)moved1 - (word_lanes)step1;
-    sum0 += (word_lanes)moved0 - (word_lanes)step0;
-    exact &= (rest0 == 0) & (x < limit) & (x > -limit);
-  }
-  uint64_t pieces[3] = {0, 0, 0};
-  bool all_exact = true;
-  for (int i = 0; i < LANES; i++) {
-    pieces[0] += sum0[i];
-    pieces[1] += sum1[i];
-    pieces[2] += sum2[i];
-    all_exact &= exact[i] != 0;
-  }
-  return (block_sum){{(int64_t)pieces[0], (int64_t)pieces[1], (int64_t)pieces[2]}, all_exact};
+#define NAME add_block_two
+#define LANES 2
+#define TARGET
+#include "kernel/exact_block.h"
+#if defined(__x86_64__)
+#define NAME add_block_four
+#define LANES 4
+#define TARGET __attribute__((target("avx2")))
+#include "kernel/exact_block.h"
+#endif
+
+typedef block_sum (*block_adder)(const double *values, size_t rows, int unit);
+
+static block_adder find_adder(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) return add_block_four;
+#endif
+  return add_block_two;
 }
 
 static int add_pieces(tm_exact_sum *sum, const block_sum *block, const tm_exact_memory *memory) {
@@ -191,14 +177,15 @@ static int add_pieces(tm_exact_sum *sum, const block_sum *block, const tm_exact_
 int tm_exact_sum_add_column(tm_exact_sum *sum, const double *values, const uint8_t *valid,
                             size_t rows, const tm_exact_memory *memory) {
   double copy[BLOCK_ROWS];
+  block_adder add_block = find_adder();
   assert(FLT_EVAL_METHOD == 0);
   for (size_t at = 0; at < rows; at += BLOCK_ROWS) {
     const double *block = values + at;
     size_t count = rows - at < BLOCK_ROWS ? rows - at : BLOCK_ROWS, used = count;
-    if (valid != NULL || count % LANES != 0) { /* 0 for nulls, and up to whole lanes */
+    if (valid != NULL || count % LANES_MAX != 0) { /* 0 for nulls, and up to whole lanes */
       for (size_t i = 0; i < count; i++)
         copy[i] = valid == NULL || valid[at + i] != 0 ? block[i] : 0;
-      while (used % LANES != 0) copy[used++] = 0;
+      while (used % LANES_MAX != 0) copy[used++] = 0;
       block = copy;
     }
     block_sum added = add_block(block, used, unit_of(sum));

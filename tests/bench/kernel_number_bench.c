@@ -1,13 +1,17 @@
 /* tests/bench/kernel_number_bench.c: nanoseconds a value of the number and text kernels.
  *
- * A program of its own, not run by the tests. Each line is the best of several rounds over a
- * column of 2,048 values that lies in the cache, as batches do. */
+ * A program of its own, not run by the tests; an argument (parse, print, calendar, decimal, sums)
+ * runs that part. Each line is the best of several rounds over a column of 2,048 values that lies
+ * in the cache, as batches do. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "kernel/calendar.h"
+#include "kernel/decimal.h"
+#include "kernel/exact_sum.h"
+#include "kernel/int_sum.h"
 #include "kernel/number_text.h"
 
 enum { ROWS = 2048, ROUNDS = 200, TEXT_MAX = 64 };
@@ -200,10 +204,118 @@ static void bench_calendar(void) {
   report("minute of us", run_minutes);
 }
 
-int main(void) {
-  for (int i = 0; i < ROWS; i++) valid[i] = random_bits() % 4 != 0, more_ints[i] = 0;
-  bench_parse();
-  bench_print();
-  bench_calendar();
+static __int128 wide[ROWS];
+
+static void run_add(void) { sink += tm_decimal64_add(ints, more_ints, out_ints, ROWS); }
+static void run_multiply(void) { sink += tm_decimal64_multiply(ints, more_ints, out_ints, ROWS); }
+static void run_multiply_wide(void) { tm_decimal64_multiply_wide(ints, more_ints, wide, ROWS); }
+static void run_one_add(void) {
+  for (int i = 0; i < ROWS; i++)
+    sink += (size_t)tm_decimal_add(ints[i], 2, more_ints[i], 4, &wide[i]);
+}
+static void run_one_multiply(void) {
+  for (int i = 0; i < ROWS; i++)
+    sink += (size_t)tm_decimal_multiply(ints[i], 2, more_ints[i], 4, &wide[i]);
+}
+static void run_one_divide(void) {
+  for (int i = 0; i < ROWS; i++)
+    sink += (size_t)tm_decimal_divide(ints[i], 2, more_ints[i], 4, 6, &wide[i]);
+}
+static void run_one_compare(void) {
+  for (int i = 0; i < ROWS; i++) sink += tm_decimal_compare(ints[i], 2, more_ints[i], 4) < 0;
+}
+static void run_one_round(void) {
+  for (int i = 0; i < ROWS; i++)
+    sink += (size_t)tm_decimal_rescale(ints[i], 4, 2, TM_ROUND_HALF_UP, &wide[i]);
+}
+static void run_to_double(void) {
+  for (int i = 0; i < ROWS; i++) out_floats[i] = tm_decimal_to_double(ints[i], 2);
+}
+
+static void bench_decimal(void) {
+  for (int i = 0; i < ROWS; i++) {
+    ints[i] = (int64_t)(random_bits() % 10000000);
+    more_ints[i] = (int64_t)(random_bits() % 100000) + 1;
+  }
+  report("decimal64 add, column", run_add);
+  report("decimal64 multiply, column", run_multiply);
+  report("decimal64 multiply to 128 bits, column", run_multiply_wide);
+  report("decimal add, other scales", run_one_add);
+  report("decimal multiply", run_one_multiply);
+  report("decimal divide", run_one_divide);
+  report("decimal compare, other scales", run_one_compare);
+  report("decimal round", run_one_round);
+  report("decimal to double", run_to_double);
+}
+
+static void *heap_alloc(void *context, size_t bytes) { return (void)context, malloc(bytes); }
+static void heap_free(void *context, void *block, size_t bytes) {
+  (void)context, (void)bytes, free(block);
+}
+static const tm_exact_memory memory = {heap_alloc, heap_free, NULL};
+static tm_exact_sum sums[64];
+static __int128 int_sum;
+
+static void run_sum_column(void) { tm_exact_sum_add_column(sums, floats, NULL, ROWS, &memory); }
+static void run_sum_valid(void) { tm_exact_sum_add_column(sums, floats, valid, ROWS, &memory); }
+static void run_sum_one(void) {
+  for (int i = 0; i < ROWS; i++) tm_exact_sum_add(sums, floats[i], &memory);
+}
+static void run_sum_groups(void) {
+  for (int i = 0; i < ROWS; i++) tm_exact_sum_add(&sums[status[i]], floats[i], &memory);
+}
+static void run_sum_naive(void) {
+  double sum = 0;
+  for (int i = 0; i < ROWS; i++) sum += floats[i];
+  out_floats[0] = sum;
+}
+static void run_sum_result(void) {
+  for (int i = 0; i < ROWS; i++) out_floats[i] = tm_exact_sum_result(&sums[i % 64]);
+}
+static void run_sum_merge(void) {
+  for (int i = 0; i < ROWS; i++) tm_exact_sum_merge(&sums[i % 32], &sums[32 + i % 32], &memory);
+}
+static void run_int_sum(void) { tm_int_sum_add_int64(&int_sum, ints, NULL, ROWS); }
+static void run_int_sum_valid(void) { tm_int_sum_add_int64(&int_sum, ints, valid, ROWS); }
+
+static void clear_sums(void) {
+  for (int i = 0; i < 64; i++) tm_exact_sum_deinit(&sums[i], &memory);
+}
+
+static void bench_sums(void) {
+  for (int i = 0; i < ROWS; i++) {
+    floats[i] = (double)(random_bits() % 100000000) / 100;
+    status[i] = random_bits() % 64;
+    valid[i] = random_bits() % 4 != 0;
+  }
+  report("double sum, not exact", run_sum_naive);
+  report("exact sum, column of prices", run_sum_column);
+  report("exact sum, column with nulls", run_sum_valid);
+  report("exact sum, prices one by one", run_sum_one);
+  report("exact sum, prices into 64 groups", run_sum_groups);
+  report("exact sum, result", run_sum_result);
+  report("exact sum, merge", run_sum_merge);
+  for (int i = 0; i < ROWS; i += 2) floats[i] = 0;
+  report("exact sum, half zeros one by one", run_sum_one);
+  clear_sums();
+  for (int i = 0; i < ROWS; i++) floats[i] = (double)(random_bits() >> 11) * 0x1p-1000;
+  report("exact sum, 1e-290 one by one", run_sum_one);
+  report("exact sum, column of 1e-290", run_sum_column);
+  clear_sums();
+  for (int i = 0; i < ROWS; i++)
+    floats[i] = (double)(random_bits() >> 11) * (random_bits() & 1 ? 0x1p-1000 : 1);
+  report("exact sum, 1e-290 and 1e16 mixed", run_sum_one);
+  clear_sums();
+  report("int64 sum, column", run_int_sum);
+  report("int64 sum, column with nulls", run_int_sum_valid);
+}
+
+int main(int count, char **names) {
+  const char *only = count > 1 ? names[1] : "";
+  static const struct { const char *name; void (*run)(void); } parts[] = {
+      {"parse", bench_parse}, {"print", bench_print}, {"calendar", bench_calendar},
+      {"decimal", bench_decimal}, {"sums", bench_sums}};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (*only == 0 || strcmp(only, parts[i].name) == 0) parts[i].run();
   return 0;
 }
