@@ -225,41 +225,42 @@ static tm_exact_wide gather(const tm_exact_sum *sum) {
 }
 
 /* What NaN and infinities make of a sum: false where there are none. */
-static bool special_result(const tm_exact_sum *sum, double *out) {
-  const tm_exact_wide *wide = sum->wide;
-  if (wide == NULL) return false;
+static bool special_result(const tm_exact_wide *wide, double *out) {
   bool up = wide->infinities != 0, down = wide->negative_infinities != 0;
   if (wide->nans == 0 && !up && !down) return false;
   *out = wide->nans != 0 || (up && down) ? (double)NAN : up ? (double)INFINITY : -(double)INFINITY;
   return true;
 }
 
-double tm_exact_sum_result(const tm_exact_sum *sum) {
-  double special;
-  if (special_result(sum, &special)) return special;
-  if (sum->wide != NULL) {
-    tm_exact_wide all = gather(sum);
-    return tm_exact_wide_result(&all);
-  }
-  if (sum->fixed == 0) return 0;
-  bool minus = sum->fixed < 0;
-  unsigned __int128 size = (unsigned __int128)sum->fixed;
+static double round_fixed(__int128 value, int unit) {
+  if (value == 0) return 0;
+  bool minus = value < 0;
+  unsigned __int128 size = (unsigned __int128)value;
   if (minus) size = 0 - size;
   uint64_t high = (uint64_t)(size >> 64);
   int lead = high != 0 ? __builtin_clzll(high) : 64 + __builtin_clzll((uint64_t)size);
   size <<= lead;
-  return tm_exact_round((uint64_t)(size >> 64), (uint64_t)size != 0, unit_of(sum) + 127 - lead,
-                        minus);
+  return tm_exact_round((uint64_t)(size >> 64), (uint64_t)size != 0, unit + 127 - lead, minus);
+}
+
+double tm_exact_sum_result(const tm_exact_sum *sum) {
+  double special;
+  if (sum->wide == NULL) return round_fixed(sum->fixed, unit_of(sum));
+  if (special_result(sum->wide, &special)) return special;
+  tm_exact_wide all = gather(sum);
+  return tm_exact_wide_result(&all);
 }
 
 double tm_exact_sum_result_pair(const tm_exact_sum *sum, double *low) {
-  double high;
+  double high = tm_exact_sum_result(sum);
   *low = 0;
-  if (special_result(sum, &high)) return high;
-  tm_exact_wide all = gather(sum);
-  high = tm_exact_wide_result(&all);
-  if (!isfinite(high)) return high;
+  if (!isfinite(high) || high == 0) return high;
   parts part = take_apart(high);
+  if (sum->wide == NULL && fits_at(&part, unit_of(sum))) {
+    *low = round_fixed(sum->fixed - term_at(&part, unit_of(sum)), unit_of(sum));
+    return high;
+  }
+  tm_exact_wide all = gather(sum);
   tm_exact_wide_add(&all, part.mantissa, part.exponent, !part.minus);
   *low = tm_exact_wide_result(&all);
   return high;
