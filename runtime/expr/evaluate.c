@@ -460,7 +460,7 @@ static int operator_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *ou
     case TM_X_TO_STRING: case TM_X_RETYPE: case TM_X_DECIMAL_FLOAT:
       return tm_eval_convert(e, x, set, out);
     case TM_X_ABS: case TM_X_FLOOR: case TM_X_CEIL: case TM_X_MIN: case TM_X_MAX: case TM_X_SQRT:
-    case TM_X_ROUND:
+    case TM_X_ROUND: case TM_X_TRUNCATE:
       return tm_eval_number(e, x, set, out);
     case TM_X_LENGTH: case TM_X_SUBSTRING: case TM_X_LOWER: case TM_X_UPPER: case TM_X_BYTE:
     case TM_X_FIND: case TM_X_LIKE: case TM_X_CONCAT: case TM_X_TEXT:

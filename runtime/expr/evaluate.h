@@ -12,6 +12,8 @@
 typedef struct tm_expr_run {
   const tm_batch *batch;
   tm_arena *arena;      /* where columns, strings and lists of rows are allocated */
+  const tm_expr *keep;  /* trees are evaluated only where it is true; NULL: for every row */
+  uint8_t *kept;        /* out, with keep: a byte a row of the batch, set for decided rows */
   uint32_t *missed;     /* out: rows of the selection that some tree could not decide */
   uint32_t missed_count;
   bool borrows;         /* out: a column, or a string in one, is borrowed from the batch */

@@ -1,6 +1,7 @@
 /* expr/evaluate_convert.c: from one type to another. Nulls stay null; what does not convert misses. */
 #include "expr/loops.h"
 
+#include "kernel/decimal.h"
 #include "kernel/utf8.h"
 
 #include <math.h>
@@ -132,20 +133,13 @@ static int to_decimal(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *a, tm_
 static int decimal_to_float(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *a,
                             tm_vec *out) {
   int scale = x->children[0]->type.scale;
-  double divisor = scale <= 22 ? (double)power_of_ten(scale) : 0;
   double *to = tm_vec_make(e, out, 8);
-  uint8_t *bad = bad_rows(e);
-  if (to == NULL || bad == NULL) return -1;
+  if (to == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
-    if (row_is_null(a, row)) continue;
-    __int128 value = wide_at(a, row);
-    /* Both exact in a double: one rounding, so the nearest float. */
-    bool exact = scale <= 22 && value <= (INT64_C(1) << 53) && value >= -(INT64_C(1) << 53);
-    to[row] = exact ? (double)(int64_t)value / divisor : 0;
-    bad[row] = !exact;
+    if (!row_is_null(a, row)) to[row] = tm_decimal_to_double(wide_at(a, row), scale);
   }
-  return drop_bad(e, set, bad);
+  return 0;
 }
 
 /* ---------------------------------------------------------------- strings */

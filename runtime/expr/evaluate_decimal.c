@@ -8,6 +8,8 @@
  * types do not exclude more. A row that fails the check misses. */
 #include "expr/loops.h"
 
+#include "kernel/decimal.h"
+
 #include <assert.h>
 
 enum { NARROW_BITS = 63 };
@@ -242,38 +244,45 @@ static int product_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *a, 
   return tm_eval_binary_loop(e, mul_wide, 16, 16, set, a, b, out);
 }
 
-static __int128 divide_half_even(__int128 numerator, __int128 divisor) {
-  if (numerator == (int64_t)numerator && divisor == (int64_t)divisor && divisor != -1) {
-    int64_t n = (int64_t)numerator, d = (int64_t)divisor, quotient = n / d;
-    unsigned __int128 twice = (unsigned __int128)(__int128)__builtin_llabs(n - quotient * d) * 2;
-    unsigned __int128 whole = d < 0 ? 0 - (uint64_t)d : (uint64_t)d;
-    bool away = twice > whole || (twice == whole && (quotient & 1));
-    return away ? quotient + ((n < 0) == (d < 0) ? 1 : -1) : quotient;
-  }
-  __int128 quotient = numerator / divisor, rest = numerator - quotient * divisor;
-  unsigned __int128 twice = (unsigned __int128)(rest < 0 ? -rest : rest) * 2;
-  unsigned __int128 whole = (unsigned __int128)(divisor < 0 ? -divisor : divisor);
+/* In 64 bits where numerator and divisor fit; tm_decimal_divide is for all. */
+static bool divide_short(__int128 numerator, int64_t d, int64_t *out) {
+  if (numerator != (int64_t)numerator || d == 0 || d == -1) return false;
+  int64_t n = (int64_t)numerator, quotient = n / d, rest = n - quotient * d;
+  uint64_t twice = 2 * (rest < 0 ? 0 - (uint64_t)rest : (uint64_t)rest);
+  uint64_t whole = d < 0 ? 0 - (uint64_t)d : (uint64_t)d;
   bool away = twice > whole || (twice == whole && (quotient & 1));
-  return away ? quotient + ((numerator < 0) == (divisor < 0) ? 1 : -1) : quotient;
+  *out = away ? quotient + ((n < 0) == (d < 0) ? 1 : -1) : quotient;
+  return true;
 }
 
 static int quotient_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *a, tm_vec *b,
                           tm_vec *out) {
-  int up = x->type.scale - x->children[0]->type.scale + x->children[1]->type.scale;
-  __int128 factor = power_of_ten(up), most = (LIMIT - 1) / factor;
-  if (make_wide(e, set, a) != 0 || make_wide(e, set, b) != 0) return -1;
-  const __int128 *left = a->data, *right = b->data;
+  int scale_a = x->children[0]->type.scale, scale_b = x->children[1]->type.scale;
+  int scale = x->type.scale, up = scale - scale_a + scale_b;
+  bool narrow = !a->wide && !b->wide && up <= 18;
+  __int128 factor = narrow ? power_of_ten(up) : 0;
+  if (!narrow && (make_wide(e, set, a) != 0 || make_wide(e, set, b) != 0)) return -1;
   out->wide = 1;
   out->bits = 127;
   __int128 *to = tm_vec_make(e, out, 16);
   uint8_t *bad = bad_rows(e);
   if (to == NULL || bad == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
-    uint32_t row = tm_rows_at(set, k);
-    __int128 numerator = left[a->constant ? 0 : row], divisor = right[b->constant ? 0 : row];
-    bad[row] = divisor == 0 || numerator > most || numerator < -most;
-    to[row] = bad[row] ? 0 : divide_half_even(numerator * factor, divisor);
-    bad[row] |= too_large(to[row]);
+    uint32_t row = tm_rows_at(set, k), i = a->constant ? 0 : row, j = b->constant ? 0 : row;
+    int64_t quotient;
+    if (narrow) {
+      int64_t n = ((const int64_t *)a->data)[i], d = ((const int64_t *)b->data)[j];
+      if (divide_short(n * factor, d, &quotient)) {
+        to[row] = quotient;
+      } else {
+        to[row] = 0;
+        bad[row] = tm_decimal_divide(n, scale_a, d, scale_b, scale, &to[row]) != TM_DECIMAL_OK;
+      }
+    } else {
+      __int128 n = ((const __int128 *)a->data)[i], d = ((const __int128 *)b->data)[j];
+      to[row] = 0;
+      bad[row] = tm_decimal_divide(n, scale_a, d, scale_b, scale, &to[row]) != TM_DECIMAL_OK;
+    }
   }
   return drop_bad(e, set, bad);
 }

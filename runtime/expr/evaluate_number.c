@@ -1,6 +1,8 @@
 /* expr/evaluate_number.c: Lua's math functions, where the kind of their result is known. */
 #include "expr/loops.h"
 
+#include "kernel/decimal.h"
+
 #include <math.h>
 
 TM_INLINE uint64_t magnitude(int64_t x) { return x < 0 ? 0 - (uint64_t)x : (uint64_t)x; }
@@ -35,8 +37,89 @@ static int round_to_int(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec
   return status;
 }
 
+static __int128 decimal_at(const tm_vec *vec, uint32_t row) {
+  uint32_t i = vec->constant ? 0 : row;
+  return vec->wide ? ((const __int128 *)vec->data)[i] : ((const int64_t *)vec->data)[i];
+}
+
+/* tm.int: towards 0, within int64. */
+static bool truncate_row(const tm_expr *x, const tm_vec *a, uint32_t row, int64_t *out) {
+  tm_type type = x->children[0]->type;
+  if (type.kind == TM_DECIMAL) {
+    return tm_decimal_to_int64(decimal_at(a, row), type.scale, TM_ROUND_DOWN, out) == 0;
+  }
+  double value = trunc(((const double *)a->data)[a->constant ? 0 : row]);
+  bool fits = value >= -0x1p63 && value < 0x1p63;
+  *out = fits ? (int64_t)value : 0;
+  return fits;
+}
+
+/* tm.round of an integer (to tens, hundreds …) or a decimal, by way of decimals. */
+static bool round_row(__int128 value, int scale, int digits, tm_rounding mode, __int128 *out) {
+  if (tm_decimal_rescale(value, scale, digits, mode, out) != TM_DECIMAL_OK) return false;
+  return digits >= 0 || tm_decimal_rescale(*out, digits, 0, TM_ROUND_DOWN, out) == TM_DECIMAL_OK;
+}
+
+/* tm.round of a float: its exact value, rounded once. To tens and the like is the VM's. */
+static double round_float(double value, int digits, tm_rounding mode) {
+  __int128 digits_of = 0;
+  double rounded = value;
+  if (tm_decimal_from_double(value, digits, mode, &digits_of) == TM_DECIMAL_OK) {
+    rounded = tm_decimal_to_double(digits_of, digits);
+  }
+  return copysign(rounded, value);
+}
+
+static int round_rows(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *a, uint8_t *bad,
+                      tm_vec *out) {
+  tm_type type = x->children[0]->type;
+  int digits = (int)(x->extra >> 8) - 64;
+  tm_rounding mode = (tm_rounding)(x->extra & 0xff);
+  out->wide = tm_type_physical(x->type) == TM_PHYSICAL_I128;
+  out->bits = out->wide ? 127 : 63;
+  void *to = tm_vec_make(e, out, tm_type_width(x->type));
+  if (to == NULL) return -1;
+  for (uint32_t k = 0; k < set->count; k++) {
+    uint32_t row = tm_rows_at(set, k);
+    __int128 value = 0;
+    if (type.kind == TM_FLOAT64) {
+      ((double *)to)[row] = round_float(((const double *)a->data)[a->constant ? 0 : row], digits,
+                                        mode);
+      continue;
+    }
+    bad[row] = !round_row(decimal_at(a, row), type.scale, digits, mode, &value) ||
+               (!out->wide && value != (int64_t)value);
+    if (out->wide) ((__int128 *)to)[row] = value;
+    else ((int64_t *)to)[row] = (int64_t)value;
+  }
+  return 0;
+}
+
+static int checked_number(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *a,
+                          tm_vec *out) {
+  uint8_t *bad = tm_eval_buffer(e, 1);
+  int status = 0;
+  if (bad == NULL) return -1;
+  memset(bad, 0, e->total);
+  if (x->op == TM_X_ROUND) {
+    out->data = NULL;
+    status = round_rows(e, x, set, a, bad, out);
+  } else {
+    int64_t *to = tm_vec_make(e, out, 8);
+    if (to == NULL) return -1;
+    for (uint32_t k = 0; k < set->count; k++) {
+      uint32_t row = tm_rows_at(set, k);
+      bad[row] = !truncate_row(x, a, row, &to[row]);
+    }
+  }
+  if (status == 0) status = tm_eval_drop(e, set, bad);
+  tm_eval_buffer_release(e, 1, bad);
+  return status;
+}
+
 static int unary_number(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *a, tm_vec *out) {
   if (x->op == TM_X_FLOOR || x->op == TM_X_CEIL) return round_to_int(e, x, set, a, out);
+  if (x->op == TM_X_ROUND || x->op == TM_X_TRUNCATE) return checked_number(e, x, set, a, out);
   tm_unary_loop *loop = x->type.kind != TM_FLOAT64 ? abs_i64
                         : x->op == TM_X_SQRT ? sqrt_f64 : abs_f64;
   return tm_eval_unary_loop(e, loop, 8, set, a, out);

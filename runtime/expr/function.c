@@ -70,42 +70,14 @@ static int make_writable(const tm_batch *batch, const tm_function *function, tm_
   return result->keep == NULL ? -1 : 0;
 }
 
-enum { TREES_MAX = 64 };
-
-/* The trees of the columns, and the one of keep behind them: all see the same rows. */
-static int evaluate_trees(const tm_function *function, tm_expr_run *run, tm_result *result,
-                          tm_error *err) {
-  uint32_t count = function->result->count;
-  if (function->keep == NULL) {
-    return tm_expr_evaluate(run, function->trees, count, result->columns, err);
-  }
-  const tm_expr *small_trees[TREES_MAX];
-  tm_column small_columns[TREES_MAX];
-  const tm_expr **trees = small_trees;
-  tm_column *columns = small_columns;
-  if (count + 1 > TREES_MAX) {
-    trees = tm_arena_alloc(result->arena, (count + 1) * sizeof *trees);
-    columns = tm_arena_alloc(result->arena, (count + 1) * sizeof *columns);
-    if (trees == NULL || columns == NULL) {
-      return tm_fail(err, TM_E_MEMORY, "out of memory in a row function");
-    }
-  }
-  trees[0] = function->keep;
-  columns[0] = (tm_column){.data = tm_arena_alloc(result->arena, run->batch->rows + 1)};
-  if (columns[0].data == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory in a row function");
-  memcpy(trees + 1, function->trees, count * sizeof *trees);
-  memcpy(columns + 1, result->columns, count * sizeof *columns);
-  if (tm_expr_evaluate(run, trees, count + 1, columns, err) != 0) return -1;
-  memcpy(result->columns, columns + 1, count * sizeof *columns);
-  result->keep = columns[0].data;
-  return 0;
-}
-
 int tm_function_evaluate(const tm_function *function, void *worker, const tm_batch *batch,
                          tm_result *result, tm_error *err) {
   if (function->trees == NULL) return call_selected(function, worker, batch, result, err);
-  tm_expr_run run = {.batch = batch, .arena = result->arena};
-  if (evaluate_trees(function, &run, result, err) != 0) return -1;
+  tm_expr_run run = {.batch = batch, .arena = result->arena, .keep = function->keep};
+  if (tm_expr_evaluate(&run, function->trees, function->result->count, result->columns, err) != 0) {
+    return -1;
+  }
+  result->keep = run.kept;
   if (run.borrows) result->pins = batch;
   if (run.missed_count == 0) return 0;
   if (make_writable(batch, function, result) != 0) {

@@ -137,12 +137,25 @@ static int make_columns(tm_expr_run *run, const tm_expr *const *trees, uint32_t 
   return 0;
 }
 
+/* Narrows the set to the rows that are kept, and writes which. */
+static int keep_rows(tm_expr_run *run, tm_eval *e, tm_rows *set) {
+  tm_rows yes = {0};
+  if (tm_eval_select(e, run->keep, set, &yes, NULL) != 0 || e->failed) return -1;
+  uint8_t *kept = run->kept + e->base;
+  memset(kept, 0, e->total);
+  for (uint32_t k = 0; k < yes.count; k++) kept[tm_rows_at(&yes, k)] = 1;
+  tm_rows_release(e, set);
+  *set = yes;
+  return 0;
+}
+
 static int evaluate_slices(tm_expr_run *run, tm_eval *e, const tm_expr *const *trees,
                            uint32_t tree_count, tm_column *columns) {
   uint32_t nth = 0;
   for (e->base = 0; e->base < run->batch->rows; e->base += e->capacity) {
     tm_rows set;
     if (slice_set(e, run->batch, &nth, &set) != 0) return -1;
+    if (run->keep != NULL && keep_rows(run, e, &set) != 0) return -1;
     for (uint32_t i = 0; i < tree_count && set.count > 0; i++) {
       if (trees[i] == NULL) continue;
       const tm_column *plain = plain_column(run->batch, trees[i]);
@@ -161,6 +174,10 @@ int tm_expr_evaluate(tm_expr_run *run, const tm_expr *const *trees, uint32_t tre
   tm_arena_init(&scratch, run->arena->budget);
   eval_init(&e, run->batch, &scratch, run->arena);
   int status = make_columns(run, trees, tree_count, columns);
+  if (status == 0 && run->keep != NULL) {
+    run->kept = tm_arena_alloc(run->arena, run->batch->rows + 1);
+    if (run->kept == NULL) status = -1;
+  }
   if (status == 0) status = evaluate_slices(run, &e, trees, tree_count, columns);
   run->borrows |= e.borrows;
   tm_arena_deinit(&scratch);

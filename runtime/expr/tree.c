@@ -207,6 +207,7 @@ static bool arithmetic_misses(const tm_expr *x) {
   const tm_expr *last = x->children[x->child_count - 1];
   if (x->type.kind != TM_DECIMAL) {
     bool integer = tm_type_physical(x->type) == TM_PHYSICAL_I64;
+    if (x->extra != 0) return true; /* asked to miss where it overflows */
     return (x->op == TM_X_IDIV || x->op == TM_X_MOD) && integer && !is_nonzero_constant(last);
   }
   tm_type result;
@@ -243,8 +244,9 @@ static bool op_misses(const tm_expr *x) {
     case TM_X_TO_INT64:
     case TM_X_FLOOR: case TM_X_CEIL: return x->children[0]->type.kind == TM_FLOAT64;
     case TM_X_TO_DECIMAL: return to_decimal_misses(x);
-    case TM_X_TO_INT32: case TM_X_TO_STRING: case TM_X_ROUND: case TM_X_CONCAT:
-    case TM_X_ADD_DAYS: case TM_X_ADD_MONTHS: case TM_X_DECIMAL_FLOAT: return true;
+    case TM_X_ROUND: return x->type.kind != TM_FLOAT64;
+    case TM_X_TO_INT32: case TM_X_TO_STRING: case TM_X_CONCAT: case TM_X_TRUNCATE:
+    case TM_X_ADD_DAYS: case TM_X_ADD_MONTHS: return true;
     default: return false;
   }
 }
@@ -255,7 +257,7 @@ static bool op_nullable(const tm_expr *x) {
     case TM_X_IF: return x->children[1]->nullable || x->children[2]->nullable;
     case TM_X_TO_INT64: case TM_X_TO_INT32: case TM_X_TO_FLOAT: case TM_X_TO_DECIMAL:
     case TM_X_TO_STRING: case TM_X_RETYPE: return x->children[0]->nullable;
-    case TM_X_BYTE: case TM_X_FIND: case TM_X_PROBE: return true;
+    case TM_X_BYTE: case TM_X_FIND: case TM_X_PROBE: case TM_X_OPAQUE: return true;
     default: return false;
   }
 }

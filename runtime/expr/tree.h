@@ -45,6 +45,7 @@ typedef enum tm_expr_op {
   TM_X_ABS, TM_X_FLOOR, TM_X_CEIL, /* of floats FLOOR and CEIL are int64, else a miss */
   TM_X_MIN, TM_X_MAX, TM_X_SQRT, TM_X_ROUND,
   TM_X_DECIMAL_FLOAT,              /* decimal to the nearest float */
+  TM_X_TRUNCATE,                   /* float or decimal to int64, towards 0, else a miss */
   /* strings */
   TM_X_LENGTH, TM_X_SUBSTRING, TM_X_LOWER, TM_X_UPPER, TM_X_BYTE, TM_X_FIND, TM_X_LIKE,
   TM_X_CONCAT, TM_X_TEXT,
@@ -84,7 +85,8 @@ struct tm_expr {
   union {
     tm_constant value;     /* CONSTANT that is not nullable (a null) */
     uint32_t column;       /* COLUMN: index in the batch */
-    int64_t extra;         /* by op: LEAF its number, ROUND (digits << 8 | mode) … */
+    int64_t extra;         /* by op: LEAF its number, ROUND (digits + 64) << 8 | mode, FIND init,
+                              TEXT 1: as files have it, ADD and SUB of int64 1: overflow misses */
   };
 };
 
