@@ -89,9 +89,9 @@ static inline tm_u128 tm_u256_divide(const tm_u256 *value, tm_u128 divisor, tm_u
   /* What the shift pushed out, and the upper limb, are less than the divisor: no digit yet. */
   tm_u128 rest = (tm_u128)(shift == 0 ? 0 : value->limb[3] >> (64 - shift)) << 64 | n.limb[3];
   for (int i = 2; i >= 0; i--) {
-    /* rest < divisor, so the digit is below 2^64 once it is right. */
+    /* The estimate is at most two too large, also where it is 2^64 or 2^64 + 1; no product here
+     * leaves 128 bits. As rest < divisor, the digit is below 2^64 once it is right. */
     tm_u128 digit = rest / d1, left = rest % d1;
-    if (digit > UINT64_MAX) left += (digit - UINT64_MAX) * d1, digit = UINT64_MAX;
     while (left >> 64 == 0 && digit * d0 > (left << 64 | n.limb[i])) digit--, left += d1;
     rest = (rest << 64 | n.limb[i]) - digit * divisor; /* wraps, and back: the result is small */
     quotient->limb[i] = (uint64_t)digit;

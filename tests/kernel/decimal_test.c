@@ -11,6 +11,7 @@
 
 #include "kernel/decimal.h"
 #include "kernel/number_text.h"
+#include "kernel/wide_int.h"
 #include "tests/kernel/number_random.h"
 
 /* ---- the reference */
@@ -378,6 +379,39 @@ Test(decimal, from_double) {
   cr_assert_eq(tm_decimal_from_double((double)NAN, 2, TM_ROUND_DOWN, &out), TM_DECIMAL_OVERFLOW);
   cr_assert_eq(tm_decimal_from_double(-(double)INFINITY, 2, TM_ROUND_DOWN, &out),
                TM_DECIMAL_OVERFLOW);
+}
+
+/* ---- the 256 bits below */
+
+/* Limbs with which estimates of a quotient's digit go wrong, among random ones. */
+static uint64_t random_limb(void) {
+  static const uint64_t limbs[] = {0, 1, UINT64_MAX, UINT64_C(1) << 63, UINT64_MAX - 1,
+                                   (UINT64_C(1) << 63) - 1};
+  uint64_t choice = random_bits() % 12;
+  return choice < 6 ? limbs[choice] : random_bits() >> (choice < 9 ? 0 : random_bits() % 64);
+}
+
+static big big_of_u256(const tm_u256 *value) {
+  big out = {{0}};
+  for (int i = 0; i < 8; i++) out.limb[i] = (uint32_t)(value->limb[i / 2] >> (i % 2 * 32));
+  return out;
+}
+
+Test(decimal, division_of_256_bits) {
+  for (int i = 0; i < 200000; i++) {
+    tm_u256 value = {{random_limb(), random_limb(), random_limb(), random_limb()}}, quotient;
+    tm_u128 divisor = (tm_u128)random_limb() << 64 | random_limb();
+    if (divisor == 0) continue;
+    /* Just below a multiple of the divisor, where a digit is all ones. */
+    if (i % 4 == 0 && divisor >> 64 != 0)
+      value = (tm_u256){{random_limb(), random_limb(), (uint64_t)divisor - 1,
+                         (uint64_t)(divisor >> 64)}};
+    tm_u128 rest = tm_u256_divide(&value, divisor, &quotient);
+    cr_assert(rest < divisor);
+    big back = big_multiply(big_of_u256(&quotient), big_of(divisor));
+    back = big_add(back, big_of(rest));
+    cr_assert_eq(big_compare(back, big_of_u256(&value)), 0);
+  }
 }
 
 /* ---- columns */
