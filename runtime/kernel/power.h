@@ -2,7 +2,7 @@
  *
  * tm_power_table holds the leading 128 bits of 10^q, rounded down, for every q that reading or
  * printing a double can need; exact for 0 <= q <= 55. It is computed when the program starts
- * (some 20 us) with integers of unlimited size, so nothing in it was typed in. */
+ * (some 30 us) with integers of unlimited size, so nothing in it was typed in. */
 #ifndef TM_KERNEL_POWER_H
 #define TM_KERNEL_POWER_H
 
