@@ -46,8 +46,14 @@ static bool text_inputs(const tm_plan *plan, uint32_t node, tm_bytes *out) {
   return true;
 }
 
+/* Steps that give what they take do not repeat it. */
+static bool changes_columns(const tm_bind *bind) {
+  return bind->input_count == 0 || !tm_schema_equal(bind->inputs[0], bind->output);
+}
+
 static bool text_columns(const tm_bind *bind, tm_bytes *out) {
   if (bind->output == NULL || tm_stage_role_of(bind->stage) == TM_ROLE_SINK) return true;
+  if (!changes_columns(bind)) return true;
   char *ddl = tm_schema_text(bind->arena, bind->output);
   if (ddl == NULL) return false;
   const char *label = was_sniffed(bind) ? "schema = [[ " : "columns  ";
