@@ -54,7 +54,14 @@ static void suggest(lua_State *L, tm_error *e, const char *token) {
 /* A line that belongs to the main script gets more exact by the place and the token. */
 static void refine(tm_error *e, const tm_script *script, uint32_t place) {
   if (place == 0 || strcmp(e->script, script->name) != 0) return;
-  int line = e->token[0] == '\0' ? 0 : tm_source_map_argument(script->map, place, e->token);
+  char quote = '\0';
+  int line = 0;
+  if (e->token[0] != '\0') line = tm_source_map_argument(script->map, place, e->token, &quote);
+  if (quote != '\0' && strlen(e->token) + 2 < sizeof e->token) { /* "n" is not any n */
+    char quoted[sizeof e->token];
+    (void)snprintf(quoted, sizeof quoted, "%c%.61s%c", quote, e->token, quote);
+    tm_error_token(e, quoted, NULL);
+  }
   if (line == 0) line = tm_source_map_line(script->map, place);
   if (line > 0) e->script_line = line;
 }

@@ -92,7 +92,8 @@ static void describe_syntax(tm_error *e, const char *message, const char *chunk)
   e->script_line = used > 0 ? line : 0;
   const char *near = strstr(e->message, "near '");
   size_t size = near == NULL ? 0 : strlen(near + 6);
-  if (size > 1 && near[6 + size - 1] == '\'' && size <= sizeof e->token) {
+  /* A mark alone stands on many a line more than once. */
+  if (size > 2 && near[6 + size - 1] == '\'' && size <= sizeof e->token) {
     memcpy(e->token, near + 6, size - 1);
     e->token[size - 1] = '\0';
   }

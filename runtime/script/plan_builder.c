@@ -245,7 +245,8 @@ static const tm_value *read_options(builder *b, const char *field, bool lines) {
   if (!lines || b->place == 0) return options;
   tm_pair *pairs = (tm_pair *)options->pairs; /* of our own making */
   for (size_t i = 0; i < options->pair_count; i++) {
-    int line = tm_source_map_argument(b->host->script->map, b->place, pairs[i].name);
+    int line =
+        tm_source_map_argument(b->host->script->map, b->place, pairs[i].name, NULL);
     if (line > 0) pairs[i].value.script_line = line;
   }
   return options;

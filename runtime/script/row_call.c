@@ -136,6 +136,21 @@ static void store(lua_State *L, run *r, uint32_t row) {
 
 /* ------------------------------------------------------------------ running */
 
+int tm_row_call_push(lua_State *L, const tm_row_function *f, int view, const tm_batch *batch,
+                     uint32_t row) {
+  if (f->by_value) {
+    uint32_t count = f->inputs[0]->count;
+    luaL_checkstack(L, (int)count, "too many arguments");
+    for (uint32_t i = 0; i < count; i++) tm_row_view_push_cell(L, &batch->columns[i], row);
+    return (int)count;
+  }
+  for (uint32_t i = 0; i < f->input_count; i++) {
+    if (f->copies[i]) tm_row_view_push_copy(L, view + (int)i);
+    else lua_pushvalue(L, view + (int)i);
+  }
+  return (int)f->input_count;
+}
+
 static int run_rows(lua_State *L) {
   run *r = lua_touserdata(L, AT_RUN);
   const tm_row_function *f = r->function;
@@ -149,18 +164,9 @@ static int run_rows(lua_State *L) {
   for (; r->at < r->count && !r->no_memory; r->at++) {
     uint32_t row = r->rows[r->at];
     tm_guard_next(&r->host->guard);
+    for (uint32_t i = 0; i < f->input_count; i++) s->views[i]->row = row;
     lua_pushvalue(L, AT_FUNCTION);
-    for (uint32_t i = 0; i < f->input_count; i++) {
-      s->views[i]->row = row;
-      if (f->copies[i]) tm_row_view_push_copy(L, AT_VIEW + (int)i);
-      else lua_pushvalue(L, AT_VIEW + (int)i);
-    }
-    if (f->input_count == 0) { /* a row's number */
-      lua_pushinteger(L, ((const int64_t *)r->batch->columns[0].data)[row]);
-      lua_call(L, 1, 1);
-    } else {
-      lua_call(L, (int)f->input_count, 1);
-    }
+    lua_call(L, tm_row_call_push(L, f, AT_VIEW, r->batch, row), 1);
     store(L, r, row);
     lua_settop(L, AT_RESULT - 1);
   }

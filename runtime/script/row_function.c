@@ -85,16 +85,6 @@ static int set_types(tm_row_function *f, const tm_function_want *want, const cha
 
 /* ------------------------------------------------------------------ bind */
 
-#ifndef TM_LIFT_IS_HERE /* until lift.c is */
-static int no_lift(lua_State *L, int index, const tm_function_want *want, tm_arena *arena,
-                   tm_function *out, char why[TM_LIFT_WHY_MAX], tm_error *err) {
-  (void)L, (void)index, (void)want, (void)arena, (void)out, (void)err;
-  (void)snprintf(why, TM_LIFT_WHY_MAX, "this build compiles no functions");
-  return 0;
-}
-#define tm_lift no_lift
-#endif
-
 static int leave_in_vm(tm_row_function *f, const tm_function_want *want, const tm_row_facts *facts,
                        const char *why, tm_arena *arena, tm_error *err) {
   bool copies = false;
@@ -116,8 +106,7 @@ static int try_lift(tm_row_function *f, lua_State *L, const tm_function_want *wa
                     const tm_row_facts *facts, tm_arena *arena, tm_error *err) {
   char why[TM_LIFT_WHY_MAX] = "";
   const tm_script *script = f->source->script;
-  int lifted = want->input_count == 0
-                   ? 0 : tm_lift(L, lua_gettop(L), want, arena, &f->base, why, err);
+  int lifted = tm_lift(L, lua_gettop(L), want, arena, &f->base, why, err);
   if (lifted < 0) {
     if (err->script_line == 0) err->script_line = f->source->base.script_line;
     if (err->script[0] == '\0') {
@@ -135,7 +124,12 @@ static int bind(tm_row_function *f, lua_State *L, const tm_function_want *want, 
   if (tm_row_facts_read(L, lua_gettop(L), f->source->base.script, arena, &facts, err) < 0) {
     return -1;
   }
-  for (uint32_t i = 0; i < f->input_count; i++) f->copies[i] = facts.inputs[i].escapes;
+  for (uint32_t i = 0; i < f->input_count; i++) {
+    f->copies[i] = facts.inputs[i].escapes && !f->by_value;
+    if (!f->by_value) continue;
+    facts.inputs[i].whole = true; /* a value: its fields are no columns */
+    facts.inputs[i].field_count = 0;
+  }
   if (check_fields(f, &facts, err) < 0) return -1;
   return try_lift(f, L, want, &facts, arena, err);
 }
@@ -149,6 +143,7 @@ int tm_row_function_bind(const tm_function_source *base, const tm_function_want 
   f->verb = want->verb;
   f->name = want->name;
   f->input_count = want->input_count;
+  f->by_value = want->by_value;
   memcpy(f->inputs, want->inputs, sizeof f->inputs);
   f->base = (tm_function){
       .source = base, .shape = want->shape, .pure = true, .call = tm_row_call,

@@ -14,6 +14,7 @@ typedef struct tm_row_function {
   uint32_t input_count;
   const tm_schema *inputs[2];
   bool copies[2];   /* the row escapes: it is given as a table of its own */
+  bool by_value;    /* called with the values of its columns, not with a row */
   const char *verb; /* for messages */
   const char *name;
 } tm_row_function;
@@ -21,6 +22,11 @@ typedef struct tm_row_function {
 /* tm_function_source.bind of every function of a script; see function.h. */
 int tm_row_function_bind(const tm_function_source *source, const tm_function_want *want,
                          tm_arena *arena, tm_function **out, tm_error *err);
+
+/* Pushes the function's arguments for a row: the views at `view` and following, or what stands for
+ * them; returns how many. */
+int tm_row_call_push(lua_State *L, const tm_row_function *function, int view,
+                     const tm_batch *batch, uint32_t row);
 
 /* tm_function.call (row_call.c); worker NULL: the state that loaded the script. */
 int tm_row_call(const tm_function *function, void *worker, const tm_batch *batch,

@@ -139,8 +139,9 @@ static int check_params(const tm_script *script, tm_error *err) {
     while (d != NULL && strcmp(d->name, name) != 0) d = d->next;
     if (d != NULL) continue;
     tm_fail(err, TM_E_PARAM, "the script has no parameter '%.60s'", name);
-    tm_error_suggest(err, name, names, count);
-    if (count == 0) tm_error_help(err, "it takes none");
+    const char *near = tm_error_nearest(name, names, count);
+    if (near != NULL) tm_error_help(err, "did you mean '%s'?", near);
+    else if (count == 0) tm_error_help(err, "it takes none");
     (void)snprintf(err->script, sizeof err->script, "%s", script->name);
     return -1;
   }
@@ -264,7 +265,5 @@ static int done_body(lua_State *L) {
 
 int tm_script_on_done(tm_script *script, const tm_script_run *run, tm_error *err) {
   done d = {.script = script, .run = run};
-  int failed = tm_host_call(script->main, TM_HOST_HOOK, script->load_us, done_body, &d, err);
-  if (failed < 0 && err != NULL) tm_error_help(err, "outputs are published all the same");
-  return failed;
+  return tm_host_call(script->main, TM_HOST_HOOK, script->load_us, done_body, &d, err);
 }

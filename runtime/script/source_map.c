@@ -192,13 +192,16 @@ int tm_source_map_line(const tm_source_map *map, uint32_t place) {
   return place == 0 || place > map->count ? 0 : (int)map->tokens[place - 1].line;
 }
 
-int tm_source_map_argument(const tm_source_map *map, uint32_t place, const char *word) {
+int tm_source_map_argument(const tm_source_map *map, uint32_t place, const char *word,
+                           char *out_quote) {
   if (place == 0 || place > map->count) return 0;
   uint16_t depth = map->tokens[place - 1].depth;
   for (uint32_t i = place; i < map->count; i++) {
     const token *t = &map->tokens[i];
     if (t->depth <= depth && !(t->text && i == place)) return 0;
-    if (is_word(map, t, word)) return (int)t->line;
+    if (!is_word(map, t, word)) continue;
+    if (out_quote != NULL) *out_quote = t->text ? map->text[t->start - 1] : '\0';
+    return (int)t->line;
   }
   return 0;
 }

@@ -21,7 +21,9 @@ uint32_t tm_source_map_call(const tm_source_map *map, const char *verb, int line
 uint32_t tm_source_map_last(const tm_source_map *map, const char *verb);
 /* The line of a place, 0 for 0. */
 int tm_source_map_line(const tm_source_map *map, uint32_t place);
-/* The line on which `word` stands among the arguments of the call at `place`, 0: not there. */
-int tm_source_map_argument(const tm_source_map *map, uint32_t place, const char *word);
+/* The line on which `word` stands among the arguments of the call at `place`, 0: not there.
+ * *out_quote (may be NULL) is the quote around it, '\0' where it is a name. */
+int tm_source_map_argument(const tm_source_map *map, uint32_t place, const char *word,
+                           char *out_quote);
 
 #endif

@@ -72,19 +72,14 @@ static int try_row(lua_State *L) {
   const tm_row_function *f = t->function;
   char text[TM_TYPE_TEXT_MAX];
   uint32_t first = 0;
+  int view_at = lua_gettop(L) + 1;
+  for (uint32_t i = 0; i < f->input_count; i++) {
+    tm_row_view_push(L, f->inputs[i], first)->batch = t->batch;
+    first += f->inputs[i]->count;
+  }
   lua_rawgeti(L, LUA_REGISTRYINDEX, tm_host_of(L)->functions);
   lua_rawgeti(L, -1, (lua_Integer)f->source->number);
-  for (uint32_t i = 0; i < f->input_count; i++) {
-    tm_row_view *view = tm_row_view_push(L, f->inputs[i], first);
-    view->batch = t->batch;
-    first += f->inputs[i]->count;
-    if (f->copies[i]) {
-      tm_row_view_push_copy(L, -1);
-      lua_remove(L, -2);
-    }
-  }
-  if (f->input_count == 0) lua_pushinteger(L, 1);
-  lua_call(L, f->input_count == 0 ? 1 : (int)f->input_count, 1);
+  lua_call(L, tm_row_call_push(L, f, view_at, t->batch, 0), 1);
   if (f->base.shape == TM_SHAPE_VALUE) {
     add(t, NULL, type_at(L, -1, text));
     t->guessed = !lua_isnil(L, -1);
@@ -115,8 +110,7 @@ static int try_row(lua_State *L) {
 static void describe(const trial *t, const char *why, tm_error *err) {
   const tm_row_function *f = t->function;
   const char *ddl = t->ddl;
-  const char *is = t->guessed ? "a guess, by calling it with a made-up row: "
-                              : "as in ";
+  const char *is = t->guessed ? "a guess, from a made-up row" : "for example";
   (void)snprintf(err->script, sizeof err->script, "%s", f->source->base.script);
   err->script_line = f->source->base.script_line;
   tm_error_help(err, "it runs in the VM: %s", why);

@@ -1,0 +1,569 @@
+---@meta tidemill
+
+-- Everything that a script can call, for editors (LuaCATS) and for the reference of the language.
+-- A test compares this file with what `tm`, flows, aggregates and outputs really offer.
+--
+-- Words used below:
+--   a path      a text; `{date}` in it is the logical date; relative to the working directory
+--   a DDL       columns and types as text: "id int64 not null, at timestamp('Europe/Berlin')"
+--   a duration  a text as "10m", "1h30m", "-5s" (us ms s m h d w), or a value of tm.minutes(…) …
+--   columns     one name, a list of names, or several arguments
+-- A mistake in a script ends the program with exit status 2 before anything is read or written.
+
+---@class tidemill
+---@field date tidemill.Date the logical date of the run: --date, else yesterday in the local zone
+---@field null userdata JSON's null, where nil cannot stand: in a list, or as a typed constant
+local tm = {}
+
+------------------------------------------------------------------------------------------- values
+
+--- An exact decimal of at most 38 digits. `+ -` keep the larger scale, `*` adds scales, `/` gives
+--- scale max(a, b, 6), rounded half to even. Integers join in; a float raises, for its digits are
+--- not exact. Two decimals are equal by value (1.0 == 1.00); a decimal never equals a number.
+---@class tidemill.Decimal
+---@operator add(tidemill.Decimal|integer): tidemill.Decimal
+---@operator sub(tidemill.Decimal|integer): tidemill.Decimal
+---@operator mul(tidemill.Decimal|integer): tidemill.Decimal
+---@operator div(tidemill.Decimal|integer): tidemill.Decimal
+---@operator unm: tidemill.Decimal
+local Decimal = {}
+
+--- A day. The same day is the same value, so dates are keys of tables. Dates have an order.
+--- `date + tm.days(n)` and `date + tm.months(n)` are dates, `date - date` is a number of days.
+---@class tidemill.Date
+---@field year integer
+---@field month integer 1 to 12
+---@field day integer 1 to 31
+---@operator add(tidemill.Duration): tidemill.Date
+---@operator sub(tidemill.Duration): tidemill.Date
+---@operator sub(tidemill.Date): integer
+local Date = {}
+
+--- A span of time: microseconds, or months. `timestamp + duration` is a timestamp. The difference
+--- of two timestamps is an integer and can be compared with a duration by < and <=.
+---@class tidemill.Duration
+---@operator add(tidemill.Duration): tidemill.Duration
+---@operator add(integer): integer
+---@operator sub(tidemill.Duration): tidemill.Duration
+---@operator mul(integer): tidemill.Duration
+---@operator unm: tidemill.Duration
+local Duration = {}
+
+--- Microseconds since 1970-01-01 in UTC: what a timestamp column is in a row function.
+---@alias tidemill.Timestamp integer
+
+--- A row in a row function. A null is nil. It cannot be changed, and an unknown field is an error
+--- of the script. It is valid while its function runs; a function that keeps it gets a table
+--- instead.
+---@class tidemill.Row
+---@field [string] any
+
+--- A decimal: "12.50" has scale 2, an integer scale 0.
+--- Raises for a float and for a text that is no decimal of at most 38 digits.
+---@param value string|integer|tidemill.Decimal
+---@return tidemill.Decimal
+function tm.dec(value) end
+
+--- A date from "YYYY-MM-DD". Raises for other texts.
+---@param text string
+---@return tidemill.Date
+function tm.day(text) end
+
+--- A timestamp from "YYYY-MM-DD HH:MM:SS.ffffff" (a T or a space; parts of the time may be
+--- missing). An offset in the text wins over the zone; without both it is UTC. An ambiguous local
+--- time is the first of the two; one that clocks jumped over raises.
+---@param text string
+---@param zone? string as "Europe/Berlin"
+---@return tidemill.Timestamp
+function tm.time(text, zone) end
+
+--- The day that a timestamp lies in.
+---@param at tidemill.Timestamp|tidemill.Date
+---@param zone? string without it: UTC
+---@return tidemill.Date
+function tm.day_of(at, zone) end
+
+---@param at tidemill.Timestamp|tidemill.Date
+---@param zone? string
+---@return integer
+function tm.year(at, zone) end
+
+---@param at tidemill.Timestamp|tidemill.Date
+---@param zone? string
+---@return integer month 1 to 12
+function tm.month(at, zone) end
+
+---@param at tidemill.Timestamp|tidemill.Date
+---@param zone? string
+---@return integer day 1 to 31
+function tm.day_of_month(at, zone) end
+
+---@param at tidemill.Timestamp|tidemill.Date
+---@param zone? string
+---@return integer weekday 1 is Monday, 7 Sunday
+function tm.weekday(at, zone) end
+
+---@param at tidemill.Timestamp|tidemill.Date a date is its midnight
+---@param zone? string
+---@return integer hour 0 to 23
+function tm.hour(at, zone) end
+
+---@param at tidemill.Timestamp|tidemill.Date
+---@param zone? string
+---@return integer minute 0 to 59
+function tm.minute(at, zone) end
+
+---@param at tidemill.Timestamp|tidemill.Date
+---@param zone? string
+---@return integer second 0 to 59
+function tm.second(at, zone) end
+
+--- A date or timestamp as text, as strftime in English whatever the locale: %Y %m %d %H %M %S, %f
+--- for microseconds, %j %y %e %I %p %a %A %u %w %b %B %G %V %z %Z %F %T %%. Raises for other
+--- directives.
+---@param at tidemill.Timestamp|tidemill.Date
+---@param form string
+---@param zone? string
+---@return string
+function tm.format(at, form, zone) end
+
+--- The time of day on this machine: its rows are not the same in another run, and `explain` says
+--- so.
+---@return tidemill.Timestamp
+function tm.now() end
+
+--- A whole number: of a float or decimal its part before the point, of a duration its
+--- microseconds, of a text what it says ("12"). Raises where there is none within 64 bits.
+---@param value number|string|tidemill.Decimal|tidemill.Duration
+---@return integer
+function tm.int(value) end
+
+--- The nearest float. Raises for a text that is no number.
+---@param value number|string|tidemill.Decimal
+---@return number
+function tm.float(value) end
+
+--- The text that files have: 3.0, 1e+16, 12.50, 2026-03-14, true.
+---@param value number|string|boolean|tidemill.Decimal|tidemill.Date|tidemill.Duration
+---@return string
+function tm.text(value) end
+
+--- Rounds to `digits` behind the point (below 0: to tens, hundreds …). A decimal gets that scale, a
+--- float its exact value rounded once, an integer stays one.
+---@generic T: number|tidemill.Decimal
+---@param value T
+---@param digits? integer -38 to 38; 0
+---@param mode? "half_up"|"half_even"|"up"|"down"|"floor"|"ceil" half_up: ties go away from 0
+---@return T
+function tm.round(value, digits, mode) end
+
+--- SQL's LIKE: % is any text, _ one character. Raises for nil.
+---@param text string
+---@param pattern string
+---@return boolean
+function tm.like(text, pattern) end
+
+---@param n integer
+---@return tidemill.Duration
+function tm.microseconds(n) end
+
+---@param n integer
+---@return tidemill.Duration
+function tm.milliseconds(n) end
+
+---@param n integer
+---@return tidemill.Duration
+function tm.seconds(n) end
+
+---@param n integer
+---@return tidemill.Duration
+function tm.minutes(n) end
+
+---@param n integer
+---@return tidemill.Duration
+function tm.hours(n) end
+
+--- Days of 24 hours.
+---@param n integer
+---@return tidemill.Duration
+function tm.days(n) end
+
+---@param n integer
+---@return tidemill.Duration
+function tm.weeks(n) end
+
+--- Calendar months, for dates: the same day of a later month, or that month's last.
+---@param n integer
+---@return tidemill.Duration
+function tm.months(n) end
+
+---@param n integer
+---@return tidemill.Duration
+function tm.years(n) end
+
+------------------------------------------------------------------------------- what a run is given
+
+---@class tidemill.ParamOptions
+---@field type? string text int float bool date timestamp duration decimal, or a type of a DDL
+---@field help? string said where the parameter is missing
+
+--- A parameter: `--param name=value`. Its type is the one given, else the default's, else text.
+--- Missing without a default, or malformed, ends the program with exit status 2.
+---@param name string
+---@param default? any
+---@param options? tidemill.ParamOptions
+---@return any
+function tm.param(name, default, options) end
+
+--- A variable of the environment. Without it and without a default the script does not load.
+---@param name string
+---@param default? string
+---@return string
+function tm.env(name, default) end
+
+--- A secret out of the environment: an option can hold it, nobody can print it.
+---@param name string
+---@return userdata
+function tm.secret(name) end
+
+--- For `with`: a text that is the same whenever the named columns are, in every run.
+---@param ... string columns
+---@return table
+function tm.id(...) end
+
+--------------------------------------------------------------------------------------------- ends
+
+--- Options of every end that is a file or stdin. A text alone is the path.
+---@class tidemill.LinesOptions
+---@field path string|string[] files, globs; "-" is stdin or, written to, stdout
+---@field bad? tidemill.End takes rows that do not parse, with the reason
+---@field max_bad? string|number "0.1%" of the rows, or a count: more fail the run, exit status 3
+---@field on_error? "fail"|"skip" of a bad row without `bad`; fail
+
+---@class tidemill.JsonlOptions: tidemill.LinesOptions
+---@field schema? string a DDL; without it the first file is sniffed and `explain` prints the DDL
+---@field epoch? "s"|"ms"|"us" numbers are timestamps, in this unit
+
+---@class tidemill.MsgpackOptions: tidemill.JsonlOptions
+
+---@class tidemill.CsvOptions: tidemill.JsonlOptions
+---@field delimiter? string between fields: ","; a tab for .tsv; sniffed without a schema
+---@field quote? string around fields: '"'; "" is none
+---@field escape? string before a quote within quotes; without it quotes are doubled
+---@field header? boolean the first line names the columns; true
+---@field null? string|string[] words that stand for null, where they are not quoted
+---@field comment? string lines that begin with it are skipped
+---@field partition? string|string[] names of columns that folders give: dt=2026-03-14/
+
+--- Something that rows are read from or written to.
+---@class tidemill.End: tidemill.Flow
+
+--- CSV files, to read or to write. `.gz` and `.zst` are compressed.
+---@param options string|tidemill.CsvOptions
+---@return tidemill.End
+function tm.csv(options) end
+
+--- JSON lines: an object a line. A schema takes fields out of nested ones: "cc string
+--- 'user.country'".
+---@param options string|tidemill.JsonlOptions
+---@return tidemill.End
+function tm.jsonl(options) end
+
+--- MessagePack: a stream of maps.
+---@param options string|tidemill.MsgpackOptions
+---@return tidemill.End
+function tm.msgpack(options) end
+
+--- Lines of text: one column, `line`.
+---@param options string|tidemill.LinesOptions
+---@return tidemill.End
+function tm.lines(options) end
+
+---@class tidemill.StdinOptions: tidemill.CsvOptions
+---@field format "csv"|"jsonl"|"msgpack"|"lines"
+
+--- What comes in on stdin, with the options of its format.
+---@param options string|tidemill.StdinOptions a format alone, or options
+---@return tidemill.End
+function tm.stdin(options) end
+
+---@class tidemill.RowsOptions
+---@field schema string a DDL
+---@field [integer] table rows, as { id = 1, name = "a" }
+
+--- Rows that stand in the script.
+---@param options tidemill.RowsOptions
+---@return tidemill.End
+function tm.rows(options) end
+
+---@class tidemill.GenerateOptions
+---@field rows integer how many
+---@field schema? string a DDL; needed where the function's types are not inferred
+---@field row? fun(i: integer): table? row i, from 1; without it every column is random
+---@field seed? integer of random rows; 1
+
+--- Rows that are made up.
+---@param options tidemill.GenerateOptions
+---@return tidemill.End
+function tm.generate(options) end
+
+--- To stdout: a table on a terminal, else JSON lines; --format says otherwise.
+---@return tidemill.End
+function tm.stdout() end
+
+--- Takes rows and forgets them.
+---@return tidemill.End
+function tm.discard() end
+
+--------------------------------------------------------------------------------------- aggregates
+
+--- What agg computes. It never changes: `as` gives a new one.
+---@class tidemill.Aggregate
+local Aggregate = {}
+
+--- Names the column.
+---@param name string
+---@return tidemill.Aggregate
+function Aggregate:as(name) end
+
+---@class tidemill.AggregateOptions
+---@field where? fun(r: tidemill.Row): any only rows for which it is true
+
+--- A column, a function of the row, or { function, "type" } where its type is not inferred.
+---@alias tidemill.Of string|fun(r: tidemill.Row): any|table
+
+--- Rows, or with a column or function those where it is not null; int64. Column: `count`.
+---@param of? tidemill.Of|tidemill.AggregateOptions
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.count(of, options) end
+
+--- Of integers int64 (beyond it the run fails), of decimals decimal(38,s), of floats exact up to
+--- one rounding; null of nothing.
+---@param of tidemill.Of
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.sum(of, options) end
+
+--- float64; of decimals with four digits more, half to even.
+---@param of tidemill.Of
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.avg(of, options) end
+
+---@param of tidemill.Of
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.min(of, options) end
+
+--- NaN is the greatest number.
+---@param of tidemill.Of
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.max(of, options) end
+
+--- The first that is not null, in source order.
+---@param of tidemill.Of
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.first(of, options) end
+
+---@param of tidemill.Of
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.last(of, options) end
+
+--- Of the sample; null below two values.
+---@param of tidemill.Of
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.stddev(of, options) end
+
+--- Of the sample; null below two values.
+---@param of tidemill.Of
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.variance(of, options) end
+
+--- Interpolates linearly; float64.
+---@param of tidemill.Of
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.median(of, options) end
+
+--- Interpolates linearly; float64.
+---@param of tidemill.Of
+---@param q number 0 to 1
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.quantile(of, q, options) end
+
+--- How many different values, nulls aside; exact.
+---@param of tidemill.Of
+---@param options? tidemill.AggregateOptions
+---@return tidemill.Aggregate
+function tm.count_distinct(of, options) end
+
+-------------------------------------------------------------------------------------------- flows
+
+--- Rows on their way. Verbs describe and read nothing; each gives a new flow, and a flow may be
+--- used any number of times.
+---@class tidemill.Flow
+local Flow = {}
+
+--- Keeps the rows for which the function is true.
+---@param f fun(r: tidemill.Row): any
+---@return tidemill.Flow
+function Flow:filter(f) end
+
+--- Sets columns: in place where they are there, new ones at the end, by name. A field is a
+--- function of the row, a constant, or { function, "type" }. All functions see the row as it
+--- came.
+---@param fields table<string, any>
+---@return tidemill.Flow
+function Flow:with(fields) end
+
+--- A new row from each row; nil drops it. Columns come sorted by name unless the DDL orders them.
+---@param f fun(r: tidemill.Row): table?
+---@param ddl? string needed where the types are not inferred; the message then has it to paste
+---@return tidemill.Flow
+function Flow:map(f, ddl) end
+
+--- Only these columns, in this order: positional ones, then { new = "old" } sorted by new name.
+---@param columns string|table
+---@param ... string
+---@return tidemill.Flow
+function Flow:select(columns, ...) end
+
+--- All but these columns.
+---@param ... string|string[]
+---@return tidemill.Flow
+function Flow:drop(...) end
+
+--- Other names for columns, in their places: { new = "old" }.
+---@param names table<string, string>
+---@return tidemill.Flow
+function Flow:rename(names) end
+
+--- What must hold for every row. Rows for which it does not go to `rejects`; without it the first
+--- one ends the run with exit status 3.
+---@param name string what must hold, in words
+---@param f fun(r: tidemill.Row): any
+---@param rejects? tidemill.End
+---@return tidemill.Flow
+function Flow:check(name, f, rejects) end
+
+--- The rows of this flow, then those of the others. Columns go by name; the same ones everywhere.
+---@param ... tidemill.Flow|tidemill.Flow[]
+---@return tidemill.Flow
+function Flow:union(...) end
+
+--- The first n rows.
+---@param n integer
+---@return tidemill.Flow
+function Flow:limit(n) end
+
+--- Each row once; with columns only those, each combination once.
+---@param ... string|string[]
+---@return tidemill.Flow
+function Flow:distinct(...) end
+
+--- By columns, the most important first; "-revenue" descends; nulls last both ways; stable.
+---@param ... string|string[]
+---@return tidemill.Flow
+function Flow:sort(...) end
+
+---@class tidemill.TopOptions
+---@field by string|string[] as of sort
+---@field per? string|string[] the first n of each group
+---@field ties? "all" rows that tie with the last one come, too
+---@field rank? string name of a last column: 1 2 3; with ties 1 1 3
+
+--- The first n rows by an order; ties by the columns from left to right.
+---@param n integer
+---@param options tidemill.TopOptions
+---@return tidemill.Flow
+function Flow:top(n, options) end
+
+---@class tidemill.JoinOptions
+---@field on string|table "id", { "id", left = "right" }, or {} where the right side has one row
+---@field kind? "inner"|"left"|"right"|"full"|"semi"|"anti" inner
+---@field where? fun(l: tidemill.Row, r: tidemill.Row): any part of the match
+---@field take? string|table columns of the right side; { new = "old" } renames
+---@field prefix? string before the names of the right side's columns, shared keys aside
+
+--- Rows of both flows that match. Keys of one name appear once.
+---@param other tidemill.Flow
+---@param options tidemill.JoinOptions
+---@return tidemill.Flow
+function Flow:join(other, options) end
+
+--- Groups for agg. Nulls are one group.
+---@param ... string|string[]
+---@return tidemill.Grouped
+function Flow:group_by(...) end
+
+--- One row of aggregates, also of no rows. Positional entries keep their order, named ones follow
+--- sorted by name.
+---@param aggregates table
+---@return tidemill.Flow
+function Flow:agg(aggregates) end
+
+--- Names this step, for messages, summaries and `run.rows`. Gives the flow itself.
+---@param name string
+---@return tidemill.Flow
+function Flow:name(name) end
+
+--- Ends the flow at an endpoint: an entry of tm.batch.
+---@param target tidemill.End
+---@return tidemill.Output
+function Flow:to(target) end
+
+--- What group_by gives: agg must follow.
+---@class tidemill.Grouped
+local Grouped = {}
+
+--- A row a group: the keys, then the aggregates as in Flow:agg.
+---@param aggregates table
+---@return tidemill.Flow
+function Grouped:agg(aggregates) end
+
+---@class tidemill.Output
+local Output = {}
+
+--- Names the output.
+---@param name string
+---@return tidemill.Output
+function Output:name(name) end
+
+--------------------------------------------------------------------------------------------- jobs
+
+--- What on_done gets.
+---@class tidemill.Run
+---@field job string
+---@field date string the logical date, YYYY-MM-DD
+---@field status string "ok"
+---@field seconds number
+---@field rows table<string, integer> rows by the name of the output
+---@field outputs { name: string, path: string?, rows: integer }[] in the job's order
+---@field rows_in integer rows that all sources delivered
+---@field rows_out integer rows that all outputs got
+---@field rejected integer
+
+---@class tidemill.Limits
+---@field row? string|tidemill.Duration a call of a row function; "1s"
+---@field memory? string|integer of the run, as "2G"; 80 % of RAM
+
+---@class tidemill.Batch
+---@field name? string of the job; the script's name without .lua
+---@field timeout? string|tidemill.Duration of the run
+---@field limits? tidemill.Limits
+---@field on_done? fun(run: tidemill.Run) called once all outputs are there
+---@field [integer] tidemill.Output
+
+--- A job over input that ends. The script returns it.
+---@param job tidemill.Batch
+---@return table
+function tm.batch(job) end
+
+return tm
