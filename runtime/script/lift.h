@@ -10,6 +10,7 @@
 
 #include "expr/function.h"
 
+#define TM_LIFT_IS_HERE 1
 enum { TM_LIFT_WHY_MAX = 256 };
 
 /* Lifts the Lua function at function_index. All of `out` that is kept lives in the arena.
