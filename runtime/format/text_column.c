@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "format/base64.h"
+#include "format/exact_number.h"
 #include "kernel/number_text.h"
 #include "kernel/utf8.h"
 
@@ -57,8 +58,20 @@ static tm_reason reason_of(int status) {
   }
 }
 
+/* A JSON number that the kernels do not read: with a point or an exponent, but exact. */
+static int read_exactly(const tm_text_rules *rules, const tm_text_fields *f, tm_column *c,
+                        uint32_t row, int status) {
+  bool exact = tm_type_is_integer(c->type) || c->type.kind == TM_DECIMAL;
+  if (!rules->json_numbers || !exact || status == TM_PARSE_RANGE) return status;
+  const char *text = f->base + f->begin[row];
+  if (text[-1] == '"') return status;
+  return tm_exact_number_store(text, f->end[row] - f->begin[row], c->type,
+                               (char *)c->data + row * tm_type_width(c->type));
+}
+
 /* The status of every row into nulls and faults. */
-static int settle(tm_text_fields *f, tm_batch *batch, uint32_t column, tm_faults *faults) {
+static int settle(const tm_text_rules *rules, tm_text_fields *f, tm_batch *batch, uint32_t column,
+                  tm_faults *faults) {
   tm_column *c = &batch->columns[column];
   bool not_null = c->type.not_null;
   if (!not_null) {
@@ -69,7 +82,8 @@ static int settle(tm_text_fields *f, tm_batch *batch, uint32_t column, tm_faults
   for (uint32_t i = 0; i < f->rows; i++) {
     if (f->status[i] == 0) continue;
     if (f->status[i] != TM_PARSE_EMPTY) {
-      tm_faults_add(faults, i, reason_of((int8_t)f->status[i]), column);
+      int status = read_exactly(rules, f, c, i, (int8_t)f->status[i]);
+      if (status != TM_PARSE_OK) tm_faults_add(faults, i, reason_of(status), column);
     } else if (not_null) {
       tm_faults_add(faults, i, TM_REASON_NULL, column);
     } else {
@@ -151,7 +165,7 @@ static int read_bytes_column(const tm_text_rules *rules, tm_text_fields *f, tm_b
     f->status[i] = TM_PARSE_EMPTY;
     wrong++;
   }
-  return wrong > 0 ? settle(f, batch, column, faults) : 0;
+  return wrong > 0 ? settle(rules, f, batch, column, faults) : 0;
 }
 
 int tm_text_column_read(const tm_text_rules *rules, tm_text_fields *f, tm_batch *batch,
@@ -183,7 +197,7 @@ int tm_text_column_read(const tm_text_rules *rules, tm_text_fields *f, tm_batch 
       break;
     default: assert(!"a string has its own functions"); return -1;
   }
-  return wrong > 0 ? settle(f, batch, column, faults) : 0;
+  return wrong > 0 ? settle(rules, f, batch, column, faults) : 0;
 }
 
 /* ---------------------------------------------------------------- strings */
@@ -200,22 +214,6 @@ void tm_text_column_check(const tm_text_rules *rules, const tm_text_fields *f, t
       tm_faults_add(faults, i, TM_REASON_ENCODING, column);
     }
   }
-}
-
-/* As tm_str_make, without a branch on the size. */
-static inline tm_str view(const char *text, uint32_t size) {
-  uint32_t shown = size <= TM_STR_INLINE ? size : TM_STR_INLINE;
-  uint32_t head;
-  uint64_t tail;
-  memcpy(&head, text, 4);
-  memcpy(&tail, text + 4, 8);
-  uint64_t head_bits = shown >= 4 ? UINT32_MAX : (UINT64_C(1) << (8 * shown)) - 1;
-  uint32_t in_tail = shown > 4 ? shown - 4 : 0;
-  uint64_t tail_bits = in_tail >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * in_tail)) - 1;
-  tm_str s;
-  s.words[0] = size | (head & head_bits) << 32;
-  s.words[1] = size <= TM_STR_INLINE ? tail & tail_bits : (uint64_t)(uintptr_t)text;
-  return s;
 }
 
 /* Without the doubled or escaped quotes of a quoted field. */
@@ -250,7 +248,7 @@ static int make_odd(const tm_text_rules *rules, const tm_text_fields *f, tm_batc
   } else if ((size == 0 && rules->empty_is_null) || is_null_word(rules, text, size)) {
     *valid = 0;
   }
-  *out = view(text, size);
+  *out = tm_text_view(text, size);
   if (size > *longest) *longest = size;
   return 0;
 }
@@ -263,7 +261,7 @@ static uint32_t make_plain(const tm_text_fields *f, const tm_batch *batch, tm_st
   if (batch->selection == NULL) {
     for (uint32_t i = 0; i < f->rows; i++) {
       uint32_t size = f->end[i] - f->begin[i];
-      out[i] = view(f->base + f->begin[i], size);
+      out[i] = tm_text_view(f->base + f->begin[i], size);
       valid[i] = size > 0 || !empty_is_null;
       all &= valid[i];
       longest = size > longest ? size : longest;
@@ -272,7 +270,7 @@ static uint32_t make_plain(const tm_text_fields *f, const tm_batch *batch, tm_st
     for (uint32_t k = 0; k < batch->selected; k++) {
       uint32_t i = batch->selection[k];
       uint32_t size = f->end[i] - f->begin[i];
-      out[i] = view(f->base + f->begin[i], size);
+      out[i] = tm_text_view(f->base + f->begin[i], size);
       valid[i] = size > 0 || !empty_is_null;
       all &= valid[i];
       longest = size > longest ? size : longest;

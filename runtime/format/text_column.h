@@ -15,6 +15,7 @@ typedef struct tm_text_rules {
   int epoch_digits;         /* as in tm_format_options */
   char quote, escape;       /* 0: none */
   bool empty_is_null;       /* bare empty fields (csv); else they are empty strings */
+  bool json_numbers;        /* a text without a quote before it is one: 1e2 is an integer */
 } tm_text_rules;
 
 typedef struct tm_text_fields {
@@ -46,6 +47,23 @@ void tm_text_column_check(const tm_text_rules *rules, const tm_text_fields *fiel
  * where a value points into the text. 0, or -1: out of memory. */
 int tm_text_column_make(const tm_text_rules *rules, tm_text_fields *fields, tm_batch *batch,
                         uint32_t column, bool *borrows);
+
+/* A string value of `size` bytes at `text`; as tm_str_make without a branch, so 12 bytes from `text`
+ * on are readable. */
+static inline tm_str tm_text_view(const char *text, uint32_t size) {
+  uint32_t shown = size <= TM_STR_INLINE ? size : TM_STR_INLINE;
+  uint32_t head;
+  uint64_t tail;
+  memcpy(&head, text, 4);
+  memcpy(&tail, text + 4, 8);
+  uint64_t head_bits = shown >= 4 ? UINT32_MAX : (UINT64_C(1) << (8 * shown)) - 1;
+  uint32_t in_tail = shown > 4 ? shown - 4 : 0;
+  uint64_t tail_bits = in_tail >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * in_tail)) - 1;
+  tm_str s;
+  s.words[0] = size | (head & head_bits) << 32;
+  s.words[1] = size <= TM_STR_INLINE ? tail & tail_bits : (uint64_t)(uintptr_t)text;
+  return s;
+}
 
 /* What is wrong with a field, for people: cut to fit, valid UTF-8. */
 void tm_text_column_explain(char *out, size_t size, tm_reason reason, const tm_field *field,
