@@ -9,6 +9,7 @@
 #define TM_STATE_ACCUMULATOR_H
 
 #include "kernel/accumulate.h"
+#include "kernel/moments.h"
 #include "state/record.h"
 
 typedef enum tm_part_kind {
@@ -102,25 +103,25 @@ const uint8_t *tm_part_seen(const tm_part *part);
 /* Of groups that exist without rows (an ungrouped aggregate): none has a value yet. */
 bool tm_part_seen_none(tm_part *part);
 /* SUM, PRODUCTS: high * 2^128 + low, in two's complement. */
-typedef struct tm_wide_sum { unsigned __int128 low; int64_t high; } tm_wide_sum;
 tm_wide_sum tm_part_sum(const tm_part *part, uint32_t group);
 /* FLOATS, FLOAT_PRODUCTS: the exact sum as the double nearest to it plus the one nearest to the
  * rest. */
-typedef struct tm_twofold { double high, low; } tm_twofold;
 tm_twofold tm_part_float(const tm_part *part, uint32_t group);
+/* FLOATS divided by a count above 0. */
+double tm_part_float_mean(const tm_part *part, uint32_t group, int64_t count);
 /* LEAST, GREATEST, FIRST … ARG_GREATEST: `count` entries from `first` on into rows 0 … of an output
  * column; seen (or NULL) says which are there, where the part itself does not know. Strings stay
  * where they are and are pinned. 0 or -1 (memory). */
 int tm_part_read(const tm_part *part, uint32_t first, uint32_t count, const uint8_t *seen,
                  tm_batch *out, uint32_t column);
 
-/* VALUES, sealed: the value at `share` (0 … 1) of a group, interpolated. The work is cut into
- * pieces: 1: call again with the same arguments, 0: done, -1: memory. *there is false where the
- * group has no value. */
+/* VALUES, sealed: the value at `share` (0 … 1) of a group, interpolated. *work is how many values may
+ * be looked at, and counts down; where it does not suffice: 1: call again with the same arguments.
+ * 0: done, -1: memory. *there is false where the group has no value. */
 typedef struct tm_selection tm_selection;
 tm_selection *tm_selection_create(tm_budget *budget);
-void tm_selection_destroy(tm_selection *selection);
+void tm_selection_destroy(tm_selection *selection); /* NULL is a no-op */
 int tm_selection_step(tm_selection *selection, const tm_part *part, uint32_t group, double share,
-                      double *out, bool *there);
+                      uint64_t *work, double *out, bool *there);
 
 #endif

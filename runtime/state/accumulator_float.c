@@ -140,6 +140,10 @@ tm_twofold tm_part_float(const tm_part *part, uint32_t group) {
   return sum;
 }
 
+double tm_part_float_mean(const tm_part *part, uint32_t group, int64_t count) {
+  return tm_twofold_mean(tm_part_float(part, group), count);
+}
+
 const tm_part_class tm_part_class_float = {
   sizeof(float_part), float_grow, float_add, float_merge, float_seal, float_save, float_restore,
   float_close,

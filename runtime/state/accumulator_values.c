@@ -201,10 +201,10 @@ static void values_save(const tm_part *part, uint32_t groups, tm_record_writer *
   const values_part *p = (const values_part *)part;
   (void)groups;
   assert(p->segments == NULL && "merged parts are made again, not saved");
-  tm_record_put(writer, p->count);
-  tm_record_put_bytes(writer, p->words, p->count * sizeof *p->words);
   bool sealed = part->sealed;
   tm_record_put(writer, sealed ? 2 : p->groups != NULL);
+  tm_record_put(writer, p->count);
+  tm_record_put_bytes(writer, p->words, p->count * sizeof *p->words);
   if (sealed) { /* as a log again: its groups by their lengths */
     tm_record_put_bytes(writer, p->offsets, offsets_bytes(p->group_count) - sizeof *p->offsets);
   } else if (p->groups != NULL) {
@@ -230,19 +230,15 @@ static bool restore_offsets(values_part *p, uint32_t groups, tm_record_reader *r
 
 static bool values_restore(tm_part *part, uint32_t groups, tm_record_reader *reader) {
   values_part *p = (values_part *)part;
+  uint64_t how = tm_record_get(reader, 2);
   uint64_t count = tm_record_get(reader, (uint64_t)(reader->end - reader->at) / sizeof *p->words);
-  if (!reserve_log(p, count, true)) return false;
+  if (!reserve_log(p, count, how > 0)) return false;
   tm_record_get_bytes(reader, p->words, count * sizeof *p->words);
   p->count = count;
-  uint64_t how = tm_record_get(reader, 2);
   if (how == 2) return restore_offsets(p, groups, reader);
-  if (how == 1) {
-    tm_record_get_bytes(reader, p->groups, count * sizeof *p->groups);
-    for (uint64_t i = 0; i < count; i++) reader->failed |= p->groups[i] >= groups;
-  } else if (count > 0) {
-    memset(p->groups, 0, count * sizeof *p->groups);
-    reader->failed |= groups == 0;
-  }
+  if (how == 0) return true;
+  tm_record_get_bytes(reader, p->groups, count * sizeof *p->groups);
+  for (uint64_t i = 0; i < count; i++) reader->failed |= p->groups[i] >= groups;
   return true;
 }
 

@@ -10,8 +10,8 @@
 #include <math.h>
 
 enum {
-  STEP = 1 << 18,     /* items that one call looks at */
-  SORTED_BELOW = 16,  /* ranges that are sorted by insertion */
+  SORTED_BELOW = 16, /* ranges that are sorted by insertion */
+  GROUP_WORK = 16,   /* what a group costs beside its values */
 };
 
 typedef enum phase { PHASE_START, PHASE_COPY, PHASE_PIVOT, PHASE_PARTITION, PHASE_NEXT } phase;
@@ -53,16 +53,16 @@ static bool reserve(tm_selection *s, uint64_t count) {
   return s->values != NULL;
 }
 
-/* Copies up to *budget values; true when all are there. */
-static bool copy(tm_selection *s, const tm_part *part, uint32_t group, uint64_t *budget) {
+/* Copies up to *work values; true when all are there. */
+static bool copy(tm_selection *s, const tm_part *part, uint32_t group, uint64_t *work) {
   const uint64_t *run;
   uint64_t size;
   while (tm_values_run(part, group, s->run, &run, &size)) {
-    uint64_t count = size - s->run_at < *budget ? size - s->run_at : *budget;
+    uint64_t count = size - s->run_at < *work ? size - s->run_at : *work;
     memcpy(s->values + s->at, run + s->run_at, count * sizeof *run);
     s->at += count;
     s->run_at += count;
-    *budget -= count;
+    *work -= count;
     if (s->run_at < size) return false;
     s->run++;
     s->run_at = 0;
@@ -137,8 +137,8 @@ static bool narrow(tm_selection *s) {
 }
 
 /* true when values[rank] is right. */
-static bool select_rank(tm_selection *s, uint64_t *budget) {
-  while (*budget > 0) {
+static bool select_rank(tm_selection *s, uint64_t *work) {
+  while (*work > 0) {
     if (s->phase == PHASE_PIVOT) {
       if (s->right - s->left <= SORTED_BELOW) {
         sort_range(s->values + s->left, s->right - s->left);
@@ -147,18 +147,18 @@ static bool select_rank(tm_selection *s, uint64_t *budget) {
       choose_pivot(s);
       s->phase = PHASE_PARTITION;
     }
-    uint64_t count = s->right - s->at < *budget ? s->right - s->at : *budget;
+    uint64_t count = s->right - s->at < *work ? s->right - s->at : *work;
     s->middle = partition(s->values, s->at, s->at + count, s->middle, s->pivot, s->equals);
     s->at += count;
-    *budget -= count;
+    *work -= count;
     if (s->at == s->right && narrow(s)) return true;
   }
   return false;
 }
 
-static bool find_next(tm_selection *s, uint64_t *budget) {
-  uint64_t end = s->count - s->at < *budget ? s->count : s->at + *budget;
-  *budget -= end - s->at;
+static bool find_next(tm_selection *s, uint64_t *work) {
+  uint64_t end = s->count - s->at < *work ? s->count : s->at + *work;
+  *work -= end - s->at;
   for (; s->at < end; s->at++) s->next = s->values[s->at] < s->next ? s->values[s->at] : s->next;
   return s->at == s->count;
 }
@@ -183,11 +183,13 @@ static void start(tm_selection *s, const tm_part *part, uint32_t group) {
   s->run_at = s->at = 0;
 }
 
+static void spend(uint64_t *work, uint64_t amount) { *work -= amount < *work ? amount : *work; }
+
 int tm_selection_step(tm_selection *s, const tm_part *part, uint32_t group, double share,
-                      double *out, bool *there) {
-  uint64_t budget = STEP;
+                      uint64_t *work, double *out, bool *there) {
   if (s->phase == PHASE_START) {
     start(s, part, group);
+    spend(work, GROUP_WORK);
     *there = s->count > 0;
     if (s->count == 0) return 0;
     if (!reserve(s, s->count)) return -1;
@@ -195,19 +197,19 @@ int tm_selection_step(tm_selection *s, const tm_part *part, uint32_t group, doub
   }
   double place = share * (double)(s->count - 1), whole = floor(place);
   if (s->phase == PHASE_COPY) {
-    if (!copy(s, part, group, &budget)) return 1;
+    if (!copy(s, part, group, work)) return 1;
     s->rank = (uint64_t)whole < s->count ? (uint64_t)whole : s->count - 1;
     s->left = 0;
     s->right = s->count;
     s->phase = PHASE_PIVOT;
   }
   if (s->phase == PHASE_PIVOT || s->phase == PHASE_PARTITION) {
-    if (!select_rank(s, &budget)) return 1;
+    if (!select_rank(s, work)) return 1;
     s->phase = PHASE_NEXT;
     s->at = s->rank + 1;
     s->next = UINT64_MAX;
   }
-  if (!find_next(s, &budget)) return 1;
+  if (!find_next(s, work)) return 1;
   if (s->rank + 1 == s->count) s->next = s->values[s->rank];
   *out = interpolate(s, place - whole);
   *there = true;

@@ -305,7 +305,7 @@ static tm_sort_run *open_run(tm_sorter *s, uint32_t more) {
   tm_sort_row *rows = tm_alloc(s->budget, capacity * sizeof *rows);
   if (rows == NULL) return NULL;
   run = &s->runs[s->run_count++];
-  *run = (tm_sort_run){.rows = rows, .capacity = capacity};
+  *run = (tm_sort_run){.rows = rows, .capacity = capacity, .first_batch = s->batch_count};
   s->run_batch = s->batch_count;
   return run;
 }
@@ -322,6 +322,11 @@ int tm_sorter_add(tm_sorter *s, tm_batch *taken, tm_error *err) {
   tm_batch *batch = tm_batch_compact(taken, s->budget);
   tm_batch_release(taken);
   if (batch == NULL) return tm_fail(err, TM_E_MEMORY, "sort: out of memory");
+  return tm_sorter_adopt(s, batch, err);
+}
+
+int tm_sorter_adopt(tm_sorter *s, tm_batch *batch, tm_error *err) {
+  assert(batch->selection == NULL);
   bool full = s->run_count > 0 && s->run_batch < s->batch_count &&
               s->runs[s->run_count - 1].count + batch->rows > run_rows(s->spec);
   if (full && tm_sorter_seal(s, err) < 0) {

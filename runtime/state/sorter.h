@@ -7,7 +7,7 @@
 #ifndef TM_STATE_SORTER_H
 #define TM_STATE_SORTER_H
 
-#include "column/batch.h"
+#include "state/batch_record.h"
 
 typedef struct tm_sort_key { uint32_t column; bool descending; } tm_sort_key;
 
@@ -26,7 +26,11 @@ typedef struct tm_sort_place { const tm_batch *batch; uint32_t row; } tm_sort_pl
 
 typedef struct tm_sort_row { uint64_t prefix; uint32_t batch, row; } tm_sort_row;
 
-typedef struct tm_sort_run { tm_sort_row *rows; uint32_t count, capacity; } tm_sort_run;
+typedef struct tm_sort_run {
+  tm_sort_row *rows;
+  uint32_t count, capacity;
+  uint32_t first_batch;
+} tm_sort_run;
 
 typedef struct tm_sorter {
   tm_budget *budget;
@@ -45,9 +49,18 @@ typedef struct tm_sorter {
 void tm_sorter_init(tm_sorter *sorter, tm_budget *budget, const tm_sort_spec *spec);
 /* Copies the selected rows and consumes `taken`. 0, or -1 with err. */
 int tm_sorter_add(tm_sorter *sorter, tm_batch *taken, tm_error *err);
+/* The same of a batch that owns its values and has all its rows selected; nothing is copied. */
+int tm_sorter_adopt(tm_sorter *sorter, tm_batch *taken, tm_error *err);
 /* Sorts the open run. 0, or -1 with err. */
 int tm_sorter_seal(tm_sorter *sorter, tm_error *err);
 void tm_sorter_deinit(tm_sorter *sorter);
+/* In sorter_record.c. Restores into an empty sorter; 0, or -1 with err. */
+void tm_sorter_save(const tm_sorter *sorter, tm_record_writer *writer);
+int tm_sorter_restore(tm_sorter *sorter, tm_record_reader *reader, tm_arena *names,
+                      tm_error *err);
+/* One more batch, out of tm_batch_record_save(). 0, or -1 with err. */
+int tm_sorter_restore_batch(tm_sorter *sorter, tm_record_reader *reader, tm_arena *names,
+                            tm_error *err);
 
 typedef struct tm_sort_merge {
   tm_budget *budget;

@@ -1,0 +1,38 @@
+/* operator/agg_plan.h: what agg knows before it runs: keys, inputs, filters, aggregates. */
+#ifndef TM_OPERATOR_AGG_PLAN_H
+#define TM_OPERATOR_AGG_PLAN_H
+
+#include "expr/function.h"
+#include "stage/stage.h"
+#include "state/aggregate.h"
+
+/* What some aggregate is of: a column of the row, or a function's value, for which rows. */
+typedef struct tm_agg_input {
+  int32_t column; /* -1: a function */
+  const tm_function_source *source;
+  tm_function *function;
+  int32_t filter; /* a function is evaluated only where the filter holds; -1: everywhere */
+  tm_type type;
+} tm_agg_input;
+
+typedef struct tm_agg_filter {
+  const tm_function_source *source;
+  tm_function *function;
+} tm_agg_filter;
+
+typedef struct tm_agg_plan {
+  tm_group_plan groups;
+  uint32_t *keys; /* columns of the row */
+  tm_agg_input *inputs;
+  tm_agg_filter *filters;
+  uint32_t input_count, filter_count;
+} tm_agg_plan;
+
+int tm_agg_bind(tm_bind *bind, tm_error *err);
+void tm_agg_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const *in);
+
+/* Which inputs and filters a run has to compute, a byte each: those of the aggregates that somebody
+ * needs, and those that may refuse rows. `needed` is bind->needed. */
+void tm_agg_used(const tm_agg_plan *plan, const uint8_t *needed, uint8_t *inputs, uint8_t *filters);
+
+#endif
