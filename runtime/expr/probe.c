@@ -54,7 +54,7 @@ static bool fill_span(tm_probe *probe, tm_arena *arena, int64_t least, uint32_t 
   return true;
 }
 
-const tm_probe *tm_probe_create(tm_arena *arena, tm_type key, tm_type value, const char *name,
+tm_probe *tm_probe_create(tm_arena *arena, tm_type key, tm_type value, const char *name,
                                 uint32_t count, const tm_constant *keys,
                                 const tm_constant *values) {
   tm_probe *probe = tm_arena_zero(arena, sizeof *probe);

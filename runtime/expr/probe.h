@@ -10,6 +10,7 @@ typedef struct tm_probe {
   tm_type key;            /* int64, string or date */
   tm_type value;
   const char *name;       /* as the script calls it, for explain */
+  const char *field;      /* of entries that are tables; NULL: the entry itself. For explain */
   uint32_t count;
   uint32_t mask;          /* of slots; slot_of[hash & mask] and on: index of an entry + 1, 0: none */
   const uint32_t *slot_of;
@@ -22,7 +23,7 @@ typedef struct tm_probe {
 } tm_probe;
 
 /* Entries are copied; texts stay borrowed from the arena. NULL when out of memory. */
-const tm_probe *tm_probe_create(tm_arena *arena, tm_type key, tm_type value, const char *name,
+tm_probe *tm_probe_create(tm_arena *arena, tm_type key, tm_type value, const char *name,
                                 uint32_t count, const tm_constant *keys,
                                 const tm_constant *values);
 

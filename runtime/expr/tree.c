@@ -234,6 +234,15 @@ static bool to_decimal_misses(const tm_expr *x) {
   return scale > x->type.scale || precision - scale > x->type.precision - x->type.scale;
 }
 
+/* tm.int and tm.round of numbers whose digits may be too many. */
+static bool rounding_misses(const tm_expr *x) {
+  tm_type from = x->children[0]->type;
+  int whole = from.precision - from.scale, digits = (int)(x->extra >> 8) - 64;
+  if (x->op == TM_X_TRUNCATE) return from.kind != TM_DECIMAL || whole > TM_DECIMAL_SHORT;
+  if (from.kind != TM_DECIMAL) return from.kind != TM_FLOAT64;
+  return digits < 0 || whole + 1 + digits > TM_DECIMAL_MAX || from.precision == TM_DECIMAL_MAX;
+}
+
 static bool op_misses(const tm_expr *x) {
   switch ((tm_expr_op)x->op) {
     case TM_X_REQUIRE: return x->children[0]->nullable;
@@ -244,8 +253,8 @@ static bool op_misses(const tm_expr *x) {
     case TM_X_TO_INT64:
     case TM_X_FLOOR: case TM_X_CEIL: return x->children[0]->type.kind == TM_FLOAT64;
     case TM_X_TO_DECIMAL: return to_decimal_misses(x);
-    case TM_X_ROUND: return x->type.kind != TM_FLOAT64;
-    case TM_X_TO_INT32: case TM_X_TO_STRING: case TM_X_CONCAT: case TM_X_TRUNCATE:
+    case TM_X_ROUND: case TM_X_TRUNCATE: return rounding_misses(x);
+    case TM_X_TO_INT32: case TM_X_TO_STRING: case TM_X_CONCAT:
     case TM_X_ADD_DAYS: case TM_X_ADD_MONTHS: return true;
     default: return false;
   }

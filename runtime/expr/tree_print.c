@@ -66,6 +66,15 @@ static bool print_text(const tm_str *text, tm_bytes *out) {
   return tm_bytes_append_byte(out, '"');
 }
 
+/* 1.000 is as good as 1. */
+static size_t print_decimal(const tm_expr *x, char *out) {
+  bool wide = tm_type_physical(x->type) == TM_PHYSICAL_I128;
+  size_t size = tm_print_decimal(out, wide ? x->value.i128 : x->value.i64, x->type.scale);
+  if (x->type.scale == 0) return size;
+  while (out[size - 1] == '0') size--;
+  return out[size - 1] == '.' ? size - 1 : size;
+}
+
 static bool print_constant(const tm_expr *x, tm_bytes *out) {
   char text[TM_PRINT_MAX];
   size_t size;
@@ -75,13 +84,10 @@ static bool print_constant(const tm_expr *x, tm_bytes *out) {
     case TM_STRING:
     case TM_BYTES: return print_text(&x->value.text, out);
     case TM_DATE: size = tm_print_date(text, x->value.i32); break;
+    case TM_TIMESTAMP: size = tm_print_timestamp(text, x->value.i64, 0, true); break;
     case TM_FLOAT64: size = tm_print_float64(text, x->value.f64); break;
     case TM_INT32: size = tm_print_int64(text, x->value.i32); break;
-    case TM_DECIMAL: {
-      bool wide = tm_type_physical(x->type) == TM_PHYSICAL_I128;
-      size = tm_print_decimal(text, wide ? x->value.i128 : x->value.i64, x->type.scale);
-      break;
-    }
+    case TM_DECIMAL: size = print_decimal(x, text); break;
     default: size = tm_print_int64(text, x->value.i64); break;
   }
   return tm_bytes_append(out, text, size);
@@ -100,6 +106,13 @@ static bool print_infix(const tm_expr *x, const tm_expr_names *names, int level,
   return !parens || tm_bytes_append_byte(out, ')');
 }
 
+static bool print_rounding(const tm_expr *x, tm_bytes *out) {
+  static const char *const modes[] = {"half_up", "half_even", "up", "down", "floor", "ceil"};
+  if (!tm_bytes_format(out, ", %d", (int)(x->extra >> 8) - 64)) return false;
+  int mode = (int)(x->extra & 0xff);
+  return mode == 0 || tm_bytes_format(out, ", \"%s\"", modes[mode]);
+}
+
 static bool print_call(const tm_expr *x, const char *name, const tm_expr_names *names,
                        tm_bytes *out) {
   if (!tm_bytes_format(out, "%s(", name)) return false;
@@ -107,6 +120,9 @@ static bool print_call(const tm_expr *x, const char *name, const tm_expr_names *
     if (i > 0 && !tm_bytes_append_text(out, ", ")) return false;
     if (!print(x->children[i], names, 0, out)) return false;
   }
+  bool has_zone = (x->op >= TM_X_HOUR && x->op <= TM_X_DAY_OF) && x->aux != NULL;
+  if (has_zone && !tm_bytes_format(out, ", \"%s\"", tm_zone_name(x->aux))) return false;
+  if (x->op == TM_X_ROUND && !print_rounding(x, out)) return false;
   return tm_bytes_append_byte(out, ')');
 }
 
@@ -130,6 +146,8 @@ static bool print_null_test(const tm_expr *x, const char *sign, const tm_expr_na
   if (!tm_bytes_format(out, " %s nil", sign)) return false;
   return !parens || tm_bytes_append_byte(out, ')');
 }
+
+static const char *probe_field(const tm_expr *x) { return ((const tm_probe *)x->aux)->field; }
 
 static bool print(const tm_expr *x, const tm_expr_names *names, int level, tm_bytes *out) {
   switch ((tm_expr_op)x->op) {
@@ -157,7 +175,9 @@ static bool print(const tm_expr *x, const tm_expr_names *names, int level, tm_by
     case TM_X_IF: return print_if(x, names, out);
     case TM_X_PROBE:
       return tm_bytes_format(out, "%s[", ((const tm_probe *)x->aux)->name) &&
-             print(x->children[0], names, 0, out) && tm_bytes_append_byte(out, ']');
+             print(x->children[0], names, 0, out) &&
+             tm_bytes_format(out, "]%s%s", probe_field(x) == NULL ? "" : ".",
+                             probe_field(x) == NULL ? "" : probe_field(x));
     default: break;
   }
   if (infixes[x->op].text != NULL) return print_infix(x, names, level, out);

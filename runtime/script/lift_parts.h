@@ -60,7 +60,7 @@ enum { TM_LIFT_RETURNS_MAX = 8, TM_LIFT_NAMES_MAX = 64 };
 typedef struct tm_lift_leaf {
   bool returns;
   const tm_lua_proto *proto; /* of the join */
-  int pc;
+  int pc, line;
   uint32_t result_count;
   tm_sym results[TM_LIFT_RETURNS_MAX];
   tm_lift_state *state;
@@ -202,6 +202,9 @@ const tm_expr *tm_lift_execute_function(tm_lift_ctx *ctx, int function, int dept
 int tm_lift_finish(tm_lift_ctx *ctx, const tm_expr *outcome, tm_function *out);
 
 /* lift_check.c: whether this Lua's bytecode means what lift thinks; once a process. */
-bool tm_lift_is_trusted(lua_State *L);
+bool tm_lift_is_trusted(lua_State *L, tm_budget *budget);
+/* tm_lift without that question. */
+int tm_lift_any(lua_State *L, int function_index, const tm_function_want *want, tm_arena *arena,
+                tm_function *out, char why[TM_LIFT_WHY_MAX], tm_error *err);
 
 #endif

@@ -24,6 +24,7 @@ typedef struct finish {
 
 static tm_sym result_of(finish *f, uint32_t nth) {
   const tm_lift_leaf *leaf = &f->ctx->leaves[f->leaves[nth]];
+  f->ctx->line = leaf->line;
   return leaf->result_count == 0 ? tm_lift_nil(f->ctx) : leaf->results[0];
 }
 

@@ -279,12 +279,13 @@ static const tm_expr *probe_of(tm_lift_ctx *ctx, int table, const char *field, c
                                const tm_constant *values) {
   value.not_null = 0;
   const char *name = ctx->anchor_names[table % TM_LIFT_NAMES_MAX];
-  const tm_probe *probe = tm_probe_create(ctx->arena, tm_type_of(key_kind(key)), value,
+  tm_probe *probe = tm_probe_create(ctx->arena, tm_type_of(key_kind(key)), value,
                                           name == NULL ? "table" : name, count, keys, values);
   if (probe == NULL) {
     ctx->pool.failed = true;
     return tm_expr_null(&ctx->pool, value);
   }
+  if (field != NULL && *field != '\0') probe->field = tm_arena_text(ctx->arena, field, strlen(field));
   struct tm_lift_made *made = tm_lift_alloc(ctx, sizeof *made);
   *made = (struct tm_lift_made){table, key_kind(key), field, probe, ctx->made};
   ctx->made = made;
