@@ -23,6 +23,17 @@ static const tm_expr *if_rules(tm_expr_pool *pool, tm_type type, const tm_expr *
                         otherwise);
     }
   }
+  /* The same ends by different ways: `(a or b) and c` is met as c behind a, and b and c. */
+  if (then->op == TM_X_IF && otherwise->op == TM_X_IF) {
+    tm_type boolean = tm_type_of(TM_BOOL);
+    if (t[1] == e[1] && t[2] == e[2]) {
+      return tm_expr_if(pool, type, tm_expr_if(pool, boolean, c, t[0], e[0]), t[1], t[2]);
+    }
+    if (t[1] == e[2] && t[2] == e[1]) {
+      const tm_expr *turned = tm_expr_not(pool, e[0]);
+      return tm_expr_if(pool, type, tm_expr_if(pool, boolean, c, t[0], turned), t[1], t[2]);
+    }
+  }
   /* x == nil and nil or x, and the like */
   if (c->op == TM_X_IS_NULL && c->children[0] == otherwise && tm_expr_is_null_constant(then)) {
     return otherwise;
@@ -30,15 +41,44 @@ static const tm_expr *if_rules(tm_expr_pool *pool, tm_type type, const tm_expr *
   return NULL;
 }
 
+/* Of a chain `p op q op suffix` the part before the suffix; NULL: it does not end so. */
+static const tm_expr *before_suffix(tm_expr_pool *pool, const tm_expr *chain, tm_expr_op op,
+                                    const tm_expr *suffix) {
+  if (chain->op != op) return NULL;
+  if (chain->children[1] == suffix) return chain->children[0];
+  const tm_expr *rest = before_suffix(pool, chain->children[1], op, suffix);
+  if (rest == NULL) return NULL;
+  return op == TM_X_AND ? tm_expr_and(pool, chain->children[0], rest)
+                        : tm_expr_or(pool, chain->children[0], rest);
+}
+
+/* c then x else y op x: x comes last either way. */
+static const tm_expr *if_of_chains(tm_expr_pool *pool, const tm_expr *c, const tm_expr *then,
+                                   const tm_expr *otherwise) {
+  const tm_expr *part = before_suffix(pool, otherwise, TM_X_OR, then);
+  if (part != NULL) {
+    return tm_expr_or(pool, tm_expr_and(pool, tm_expr_not(pool, c), part), then);
+  }
+  part = before_suffix(pool, otherwise, TM_X_AND, then);
+  if (part != NULL) return tm_expr_and(pool, tm_expr_or(pool, c, part), then);
+  part = before_suffix(pool, then, TM_X_OR, otherwise);
+  if (part != NULL) return tm_expr_or(pool, tm_expr_and(pool, c, part), otherwise);
+  part = before_suffix(pool, then, TM_X_AND, otherwise);
+  if (part == NULL) return NULL;
+  return tm_expr_and(pool, tm_expr_or(pool, tm_expr_not(pool, c), part), otherwise);
+}
+
 static const tm_expr *if_of_bools(tm_expr_pool *pool, const tm_expr *c, const tm_expr *then,
                                   const tm_expr *otherwise) {
+  if (otherwise == c) return tm_expr_and(pool, c, then);
+  if (then == c) return tm_expr_or(pool, c, otherwise);
   if (tm_expr_is_bool(then, true)) {
     return tm_expr_is_bool(otherwise, false) ? c : tm_expr_or(pool, c, otherwise);
   }
   if (tm_expr_is_bool(then, false)) return tm_expr_and(pool, tm_expr_not(pool, c), otherwise);
   if (tm_expr_is_bool(otherwise, false)) return tm_expr_and(pool, c, then);
   if (tm_expr_is_bool(otherwise, true)) return tm_expr_or(pool, tm_expr_not(pool, c), then);
-  return NULL;
+  return if_of_chains(pool, c, then, otherwise);
 }
 
 const tm_expr *tm_expr_if(tm_expr_pool *pool, tm_type type, const tm_expr *c,
@@ -47,7 +87,9 @@ const tm_expr *tm_expr_if(tm_expr_pool *pool, tm_type type, const tm_expr *c,
   if (tm_expr_is_bool(c, true)) return then;
   if (tm_expr_is_bool(c, false)) return otherwise;
   if (then == otherwise) return tm_expr_guard(pool, c, then);
-  if (c->op == TM_X_NOT) return tm_expr_if(pool, type, c->children[0], otherwise, then);
+  if (c->op == TM_X_NOT || c->op == TM_X_NE) {
+    return tm_expr_if(pool, type, tm_expr_not(pool, c), otherwise, then);
+  }
   const tm_expr *simple = if_rules(pool, type, c, then, otherwise);
   if (simple == NULL && type.kind == TM_BOOL && !then->nullable && !otherwise->nullable) {
     simple = if_of_bools(pool, c, then, otherwise);
@@ -94,8 +136,23 @@ static tm_expr_op opposite(const tm_expr *x) {
   return opposites[x->op - TM_X_LT];
 }
 
+/* Whether the negation of a chain of ORs is made of comparisons and tests again. */
+static bool negates_well(const tm_expr *x) {
+  if (x->op == TM_X_AND || x->op == TM_X_OR) {
+    return negates_well(x->children[0]) && negates_well(x->children[1]);
+  }
+  return x->op == TM_X_NOT || x->op == TM_X_IS_NULL || x->op == TM_X_CONSTANT ||
+         opposite(x) != TM_X_COUNT;
+}
+
 const tm_expr *tm_expr_not(tm_expr_pool *pool, const tm_expr *a) {
   if (pool->failed) return a;
+  const tm_expr *const *of = a->children;
+  /* An AND narrows the selection at each step, so that is the form to have. */
+  if (a->op == TM_X_OR) return tm_expr_and(pool, tm_expr_not(pool, of[0]), tm_expr_not(pool, of[1]));
+  if (a->op == TM_X_AND && negates_well(a)) {
+    return tm_expr_or(pool, tm_expr_not(pool, of[0]), tm_expr_not(pool, of[1]));
+  }
   if (a->op == TM_X_CONSTANT) return tm_expr_bool(pool, !a->value.boolean);
   if (a->op == TM_X_NOT) return a->children[0];
   if (a->op == TM_X_GUARD) {

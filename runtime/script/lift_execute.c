@@ -128,8 +128,9 @@ static const tm_fact *learn(tm_lift_ctx *ctx, const tm_fact *facts, const tm_exp
   if (condition->op == TM_X_IS_NULL) {
     return with_fact(ctx, facts, condition->children[0], !holds);
   }
-  if (condition->op == TM_X_TRUTH && holds) {
-    return with_fact(ctx, facts, condition->children[0], true);
+  if (condition->op == TM_X_TRUTH) {
+    facts = with_fact(ctx, facts, condition, holds);
+    return holds ? with_fact(ctx, facts, condition->children[0], true) : facts;
   }
   if (condition->op == (holds ? TM_X_AND : TM_X_OR)) {
     facts = learn(ctx, facts, condition->children[0], holds);

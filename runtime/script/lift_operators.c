@@ -312,5 +312,9 @@ const tm_expr *tm_lift_truth(tm_lift_ctx *ctx, const tm_lift_state *state, tm_sy
   } else if (value.kind != TM_SYM_EXPR) {
     return tm_expr_bool(&ctx->pool, true);
   }
-  return tm_expr_truth(&ctx->pool, tm_lift_seen(ctx, state, x));
+  x = tm_expr_truth(&ctx->pool, tm_lift_seen(ctx, state, x));
+  for (const tm_fact *fact = state->facts; fact != NULL; fact = fact->next) {
+    if (fact->x == x) return tm_expr_bool(&ctx->pool, fact->present);
+  }
+  return x;
 }

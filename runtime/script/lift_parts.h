@@ -36,10 +36,11 @@ typedef struct tm_sym_table {
   bool has_list;         /* positional entries: nothing that lift takes further */
 } tm_sym_table;
 
-/* What a test on this way has shown of an expression. */
+/* What a test on this way has shown of an expression: of one that may be nil whether it is there,
+ * of a TRUTH whether it holds. */
 typedef struct tm_fact {
   const tm_expr *x;
-  bool present;          /* not nil; else nil */
+  bool present;
   int depth;
   const struct tm_fact *next;
 } tm_fact;
