@@ -34,6 +34,7 @@ void tm_balance_move_filters(const tm_plan *plan, tm_run_result *result) {
       l->in = rows;
       l->filtered += source->pushed_dropped[k];
       rows -= source->pushed_dropped[k];
+      l->passed = rows;
     }
   }
 }

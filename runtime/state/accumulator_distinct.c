@@ -46,7 +46,7 @@ static bool reserve_scratch(distinct_part *p, uint32_t rows) {
   tm_budget *budget = p->part.budget;
   uint32_t **all[] = {&p->rows, &p->ids, (uint32_t **)&p->group_of_row};
   for (int i = 0; i < 3; i++) {
-    tm_free(budget, *all[i], p->room * sizeof **all);
+    tm_free(budget, *all[i], p->room * sizeof(uint32_t));
     *all[i] = NULL;
   }
   p->room = 0;
