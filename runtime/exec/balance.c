@@ -39,6 +39,16 @@ void tm_balance_move_filters(const tm_plan *plan, tm_run_result *result) {
   }
 }
 
+void tm_balance_cancelled(const tm_plan *plan, const uint8_t *cancelled, tm_run_result *result) {
+  for (uint32_t i = 0; i < plan->node_count; i++) {
+    if (!cancelled[i]) continue;
+    tm_ledger *l = &result->nodes[i];
+    uint64_t gone = l->passed + l->filtered + l->duplicate + l->late + l->rejected +
+                    l->unmatched + l->absorbed + l->held;
+    if (l->in + l->produced > gone) l->filtered += l->in + l->produced - gone;
+  }
+}
+
 /* Nodes whose input rows are source rows, one for one. */
 static bool carries_source_rows(const tm_plan *plan, const tm_run_result *result,
                                 const bool *carries, uint32_t node) {

@@ -7,6 +7,8 @@
 /* Books what a source dropped for filters that moved into it on those filters, so that the books
  * do not depend on where a filter runs. */
 void tm_balance_move_filters(const tm_plan *plan, tm_run_result *result);
+/* Rows that a step still held when nobody wanted its output any more (a limit) are filtered. */
+void tm_balance_cancelled(const tm_plan *plan, const uint8_t *cancelled, tm_run_result *result);
 /* rows_in, rows_out and the total of the run's line. */
 void tm_balance_total(const tm_plan *plan, tm_run_result *result);
 /* 0, or -1 and TM_E_LEDGER: a bug. */

@@ -285,6 +285,7 @@ static tm_lane_step step_node(tm_lane *lane, node *n, tm_error *err) {
   if (n->flow == TM_FLOW_FINISHED) return TM_LANE_IDLE;
   if (n->target_count > 0 && all_closed(lane, n)) {
     if (n->bind->stage->cancel != NULL) n->bind->stage->cancel(n->self);
+    __atomic_store_n(&lane->run->cancelled[n->bind->node], 1, __ATOMIC_RELAXED);
     end_node(lane, n);
     return TM_LANE_WORKED;
   }

@@ -262,6 +262,7 @@ static void judge(tm_run *run, worker *workers, tm_run_result *result, tm_error 
     }
   }
   tm_balance_move_filters(run->plan, result);
+  tm_balance_cancelled(run->plan, run->cancelled, result);
   tm_balance_total(run->plan, result);
   result->status = TM_STATUS_OK;
   if (run->failed) {
@@ -300,7 +301,8 @@ int tm_run_plan(const tm_plan *plan, tm_budget *budget, const tm_run_options *op
   result->nodes = tm_arena_zero(plan->arena, (plan->node_count + 1) * sizeof *result->nodes);
   void **shared = tm_arena_zero(plan->arena, (plan->node_count + 1) * sizeof *shared);
   worker *workers = tm_arena_zero(plan->arena, run.lanes * sizeof *workers);
-  if (result->nodes == NULL || shared == NULL || workers == NULL) {
+  run.cancelled = tm_arena_zero(plan->arena, plan->node_count + 1);
+  if (run.cancelled == NULL || result->nodes == NULL || shared == NULL || workers == NULL) {
     return tm_fail(err, TM_E_MEMORY, "run: out of memory");
   }
   run_init(&run);

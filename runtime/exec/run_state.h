@@ -18,6 +18,7 @@ struct tm_run {
   tm_cond done;
   int draining;         /* atomic: a row failed the run; sources stop, the rest is let out */
   int stop;             /* atomic: end now */
+  uint8_t *cancelled;   /* atomic, per node: nobody wanted its output any more, in some lane */
   /* The first failure, under the mutex. A failure of a row gives way to one of an earlier row. */
   tm_error failure;
   bool failed, row_failure;

@@ -98,8 +98,7 @@ static int leave_in_vm(tm_row_function *f, const tm_function_want *want, const t
                                 copies ? "; it keeps its row, and so gets a copy of each" : "");
   if (f->base.why == NULL) return out_of_memory(err);
   if (f->base.result == NULL && set_types(f, want, why, arena, err) < 0) return -1;
-  if (f->base.columns == NULL && list_columns(f, facts, arena, err) < 0) return -1;
-  return 0;
+  return list_columns(f, facts, arena, err);
 }
 
 static int try_lift(tm_row_function *f, lua_State *L, const tm_function_want *want,
@@ -114,7 +113,10 @@ static int try_lift(tm_row_function *f, lua_State *L, const tm_function_want *wa
     }
     return -1;
   }
-  if (lifted == 1 && !script->no_lift) return 0;
+  /* A row that the trees cannot decide is read by the VM, which also meets what was folded away. */
+  if (lifted == 1 && !script->no_lift) {
+    return f->base.may_raise ? list_columns(f, facts, arena, err) : 0;
+  }
   return leave_in_vm(f, want, facts, lifted == 1 ? "lifting is off" : why, arena, err);
 }
 
