@@ -222,6 +222,7 @@ static void test_branch(way *w, tm_lua_code code) {
   if (!code.k && value.kind == TM_SYM_EXPR && value.x->type.kind != TM_BOOL &&
       value.x->nullable) {
     set = tm_lift_nil(w->ctx); /* what is not true and no boolean is nil */
+    sets = true; /* in the register that was tested, too */
   }
   branch(w, as_wanted(w, truth, code.k), sets ? &set : NULL, code.a);
 }
