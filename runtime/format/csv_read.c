@@ -8,8 +8,8 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "format/assemble.h"
 #include "format/csv.h"
-#include "format/text_column.h"
 #include "kernel/structural.h"
 #include "kernel/utf8.h"
 
@@ -253,13 +253,6 @@ static int make_table(tm_parser *p, tm_error *err) {
   return walk_table(p, count, err);
 }
 
-static bool wants_strings(const tm_reading *r) {
-  for (uint32_t c = 0; c < r->schema->count; c++) {
-    if (r->schema->fields[c].type.kind == TM_STRING && tm_reading_checks(r, c)) return true;
-  }
-  return false;
-}
-
 int tm_csv_parser_begin(tm_parser *p, tm_block *block, tm_error *err) {
   assert(p->block == NULL && block->size < UINT32_MAX);
   p->block = tm_block_retain(block);
@@ -272,7 +265,7 @@ int tm_csv_parser_begin(tm_parser *p, tm_block *block, tm_error *err) {
              p->reading->record_bytes_max >> 20);
     return refuse(p, 0, block->size, block->first_line, TM_REASON_TOO_LONG, message, err);
   }
-  p->utf8 = !wants_strings(p->reading) || tm_utf8_valid(block->data, block->size);
+  p->utf8 = !tm_assemble_wants_strings(p->reading) || tm_utf8_valid(block->data, block->size);
   return make_table(p, err);
 }
 
@@ -321,49 +314,35 @@ static tm_text_fields extract(const tm_parser *p, uint32_t column, uint32_t rows
   return f;
 }
 
-static bool is_late(const tm_reading *r, uint32_t column) {
-  return r->schema->fields[column].type.kind == TM_STRING && r->filters &&
-         (r->early == NULL || !r->early[column]);
+static int read_column(void *parser, tm_batch *batch, uint32_t column, tm_faults *faults) {
+  tm_parser *p = parser;
+  tm_text_fields f = extract(p, column, batch->rows);
+  return tm_text_column_read(&p->rules, &f, batch, column, faults);
 }
 
-/* Everything that can fail, and what the filters read. */
-static int read_early(tm_parser *p, tm_batch *batch, tm_faults *faults, bool *borrows) {
-  const tm_reading *r = p->reading;
-  for (uint32_t c = 0; c < r->schema->count; c++) {
-    if (!tm_reading_checks(r, c)) continue;
-    tm_type type = r->schema->fields[c].type;
-    bool late = is_late(r, c) || !tm_reading_needs(r, c);
-    if (type.kind == TM_STRING && late && p->utf8 && !type.not_null && p->block->layout->field_of[c] >= 0) continue;
-    tm_text_fields f = extract(p, c, batch->rows);
-    if (type.kind != TM_STRING) {
-      if (tm_text_column_read(&p->rules, &f, batch, c, faults) < 0) return -1;
-      continue;
-    }
-    tm_text_column_check(&p->rules, &f, type, c, faults);
-    if (!late && tm_text_column_make(&p->rules, &f, batch, c, borrows) < 0) return -1;
-  }
-  return 0;
+static void check_column(void *parser, const tm_batch *batch, uint32_t column, tm_faults *faults) {
+  tm_parser *p = parser;
+  tm_type type = batch->columns[column].type;
+  if (p->utf8 && !type.not_null && p->block->layout->field_of[column] >= 0) return;
+  tm_text_fields f = extract(p, column, batch->rows);
+  tm_text_column_check(&p->rules, &f, type, column, faults);
 }
 
-static int read_late(tm_parser *p, tm_batch *batch, bool *borrows) {
-  const tm_reading *r = p->reading;
-  for (uint32_t c = 0; c < r->schema->count && batch->selected > 0; c++) {
-    if (!tm_reading_needs(r, c) || !is_late(r, c)) continue;
-    tm_text_fields f = extract(p, c, batch->rows);
-    if (tm_text_column_make(&p->rules, &f, batch, c, borrows) < 0) return -1;
-  }
-  return 0;
+static int make_column(void *parser, tm_batch *batch, uint32_t column, bool *borrows) {
+  tm_parser *p = parser;
+  tm_text_fields f = extract(p, column, batch->rows);
+  return tm_text_column_make(&p->rules, &f, batch, column, borrows);
 }
 
-static int refuse_row(tm_parser *p, tm_batch *batch, uint32_t row, const tm_faults *faults,
-                      tm_error *err) {
+static int refuse_row(void *parser, uint32_t row, const tm_faults *faults, tm_error *err) {
+  tm_parser *p = parser;
   const tm_block *b = p->block;
   uint32_t in_block = p->next_row + row, column = faults->column[row];
   size_t from = begin_of(p, in_block);
   size_t last = p->positions[(size_t)(in_block + 1) * p->stride - 1];
   const char *line_end = memchr(b->data + last, '\n', b->size - last);
   size_t to = line_end == NULL ? b->size : (size_t)(line_end + 1 - b->data);
-  tm_text_fields f = extract(p, column, batch->rows);
+  tm_text_fields f = extract(p, column, row + 1);
   char message[512];
   tm_text_column_explain(message, sizeof message, (tm_reason)(faults->reason[row] - 1),
                          &p->reading->schema->fields[column], f.base + f.begin[row],
@@ -372,47 +351,13 @@ static int refuse_row(tm_parser *p, tm_batch *batch, uint32_t row, const tm_faul
   return refuse(p, from, to, line, (tm_reason)(faults->reason[row] - 1), message, err);
 }
 
-/* Refuses the rows at fault and leaves the others selected. */
-static int drop_faults(tm_parser *p, tm_batch *batch, const tm_faults *faults, tm_error *err) {
-  if (faults->count == 0) return 0;
-  batch->selection = tm_batch_alloc(batch, (batch->rows + 1) * sizeof *batch->selection);
-  if (batch->selection == NULL) return no_memory(err);
-  batch->selected = 0;
-  for (uint32_t i = 0; i < batch->rows; i++) {
-    if (faults->reason[i] == 0) batch->selection[batch->selected++] = i;
-    else if (refuse_row(p, batch, i, faults, err) < 0) return -1;
-  }
-  return 0;
-}
-
-static int set_ordinals(const tm_parser *p, tm_batch *batch) {
-  batch->ordinals = tm_batch_alloc(batch, (batch->rows + 1) * sizeof *batch->ordinals);
-  if (batch->ordinals == NULL) return -1;
+static void set_lines(void *parser, uint64_t *out, uint32_t rows) {
+  const tm_parser *p = parser;
   uint64_t line = p->block->first_line;
-  for (uint32_t i = 0; i < batch->rows; i++) {
+  for (uint32_t i = 0; i < rows; i++) {
     uint32_t row = p->next_row + i;
-    batch->ordinals[i] = line + (p->walked ? p->row_line[row] : row);
+    out[i] = line + (p->walked ? p->row_line[row] : row);
   }
-  return 0;
-}
-
-static int fill(tm_parser *p, tm_batch *batch, tm_error *err) {
-  const tm_reading *r = p->reading;
-  const tm_block *b = p->block;
-  tm_faults faults = {.reason = p->fault_reasons, .column = p->fault_columns};
-  bool borrows = false;
-  memset(faults.reason, 0, batch->rows);
-  batch->origin = (tm_origin){.source = r->source, .file = b->file, .file_index = b->file_index};
-  batch->sequence = b->sequence << 32 | p->batches++;
-  if (r->ordinals && set_ordinals(p, batch) < 0) return no_memory(err);
-  if (read_early(p, batch, &faults, &borrows) < 0) return no_memory(err);
-  if (drop_faults(p, batch, &faults, err) < 0) return -1;
-  if (r->filters && p->hooks.filter(p->hooks.context, batch, err) < 0) return -1;
-  if (read_late(p, batch, &borrows) < 0) return no_memory(err);
-  if (!borrows) return 0;
-  if (tm_batch_pin(batch, p->block, tm_block_unpin) < 0) return no_memory(err);
-  tm_block_retain(p->block);
-  return 0;
 }
 
 int tm_csv_parser_next(tm_parser *p, tm_batch **out, tm_error *err) {
@@ -426,8 +371,14 @@ int tm_csv_parser_next(tm_parser *p, tm_batch **out, tm_error *err) {
   /* What is left in equal parts, rather than a small rest at the end. */
   uint32_t parts = (left + p->reading->batch_rows - 1) / p->reading->batch_rows;
   tm_batch *batch = tm_batch_create(p->budget, p->reading->schema, (left + parts - 1) / parts);
+  tm_assembly assembly = {
+    .reading = p->reading, .hooks = &p->hooks, .block = p->block, .number = p->batches++,
+    .fault_reasons = p->fault_reasons, .fault_columns = p->fault_columns, .parser = p,
+    .read = read_column, .check = check_column, .make = make_column, .refuse = refuse_row,
+    .lines = set_lines,
+  };
   if (batch == NULL) return no_memory(err);
-  if (fill(p, batch, err) < 0) {
+  if (tm_assemble(&assembly, batch, err) < 0) {
     tm_batch_release(batch);
     return -1;
   }

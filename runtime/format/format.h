@@ -65,6 +65,8 @@ typedef struct tm_split {
   uint64_t lines;  /* answer: how much to count the line (or record) on after them */
   uint32_t flags;  /* answer: for the parser */
   bool first_only; /* stop at the end of the first record */
+  uint64_t left;   /* the format's own: what the record at hand still has to come */
+  const char *wrong; /* answer: why nothing can be read behind `whole`; NULL: all is well */
   uint64_t *masks; /* scratch of the caller: 2 words for each 64 bytes begun, and 2 more */
 } tm_split;
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "format/assemble.h"
 #include "format/jsonl.h"
 #include "format/jsonl_column.h"
 #include "format/jsonl_template.h"
@@ -114,13 +115,6 @@ static int refuse(tm_parser *p, uint32_t from, uint32_t to, uint64_t line, tm_re
   return p->hooks.refuse(p->hooks.context, &refusal, err);
 }
 
-static bool wants_strings(const tm_reading *r) {
-  for (uint32_t c = 0; c < r->schema->count; c++) {
-    if (r->schema->fields[c].type.kind == TM_STRING && tm_reading_checks(r, c)) return true;
-  }
-  return false;
-}
-
 /* A carriage return is fine only before a line end: in a string it is a control character. */
 static bool has_stray_return(const tm_block *b) {
   const char *at = b->data, *end = b->data + b->size;
@@ -165,7 +159,7 @@ int tm_jsonl_parser_begin(tm_parser *p, tm_block *block, tm_error *err) {
              p->reading->record_bytes_max >> 20);
     return refuse(p, 0, (uint32_t)block->size, block->first_line, TM_REASON_TOO_LONG, message, err);
   }
-  p->utf8 = !wants_strings(p->reading) || tm_utf8_valid(block->data, block->size);
+  p->utf8 = !tm_assemble_wants_strings(p->reading) || tm_utf8_valid(block->data, block->size);
   return find_marks(p, err);
 }
 
@@ -256,39 +250,26 @@ static tm_jsonl_values values_of(const tm_parser *p, uint32_t column) {
   };
 }
 
-static bool is_late(const tm_reading *r, uint32_t column) {
-  bool early = r->early != NULL && r->early[column];
-  return !tm_reading_needs(r, column) || (r->filters && !early);
+static int read_column(void *parser, tm_batch *batch, uint32_t column, tm_faults *faults) {
+  tm_parser *p = parser;
+  tm_jsonl_values v = values_of(p, column);
+  return tm_jsonl_column_read(&p->rules, &v, batch, column, faults);
 }
 
-static int read_early(tm_parser *p, tm_batch *batch, tm_faults *faults, bool *borrows) {
-  const tm_reading *r = p->reading;
-  for (uint32_t c = 0; c < r->schema->count; c++) {
-    if (!tm_reading_checks(r, c)) continue;
-    tm_type type = r->schema->fields[c].type;
-    tm_jsonl_values v = values_of(p, c);
-    if (type.kind != TM_STRING) {
-      if (tm_jsonl_column_read(&p->rules, &v, batch, c, faults) < 0) return -1;
-      continue;
-    }
-    tm_jsonl_column_check(&v, type, c, faults);
-    if (!is_late(r, c) && tm_jsonl_column_make(&v, batch, c, borrows) < 0) return -1;
-  }
-  return 0;
+static void check_column(void *parser, const tm_batch *batch, uint32_t column, tm_faults *faults) {
+  tm_parser *p = parser;
+  tm_jsonl_values v = values_of(p, column);
+  tm_jsonl_column_check(&v, batch->columns[column].type, column, faults);
 }
 
-static int read_late(tm_parser *p, tm_batch *batch, bool *borrows) {
-  const tm_reading *r = p->reading;
-  for (uint32_t c = 0; r->filters && c < r->schema->count && batch->selected > 0; c++) {
-    bool string = r->schema->fields[c].type.kind == TM_STRING;
-    if (!string || !tm_reading_needs(r, c) || !is_late(r, c)) continue;
-    tm_jsonl_values v = values_of(p, c);
-    if (tm_jsonl_column_make(&v, batch, c, borrows) < 0) return -1;
-  }
-  return 0;
+static int make_column(void *parser, tm_batch *batch, uint32_t column, bool *borrows) {
+  tm_parser *p = parser;
+  tm_jsonl_values v = values_of(p, column);
+  return tm_jsonl_column_make(&v, batch, column, borrows);
 }
 
-static int refuse_row(tm_parser *p, uint32_t row, const tm_faults *faults, tm_error *err) {
+static int refuse_row(void *parser, uint32_t row, const tm_faults *faults, tm_error *err) {
+  tm_parser *p = parser;
   const char *data = p->block->data;
   uint32_t column = faults->column[row], from = p->row_begin[row];
   tm_jsonl_values v = values_of(p, column);
@@ -301,39 +282,8 @@ static int refuse_row(tm_parser *p, uint32_t row, const tm_faults *faults, tm_er
   return refuse(p, from, (uint32_t)(line_end - data), p->row_line[row], reason, message, err);
 }
 
-static int drop_faults(tm_parser *p, tm_batch *batch, const tm_faults *faults, tm_error *err) {
-  if (faults->count == 0) return 0;
-  batch->selection = tm_batch_alloc(batch, (batch->rows + 1) * sizeof *batch->selection);
-  if (batch->selection == NULL) return no_memory(err);
-  batch->selected = 0;
-  for (uint32_t i = 0; i < batch->rows; i++) {
-    if (faults->reason[i] == 0) batch->selection[batch->selected++] = i;
-    else if (refuse_row(p, i, faults, err) < 0) return -1;
-  }
-  return 0;
-}
-
-static int fill(tm_parser *p, tm_batch *batch, tm_error *err) {
-  const tm_reading *r = p->reading;
-  const tm_block *b = p->block;
-  tm_faults faults = {.reason = p->fault_reasons, .column = p->fault_columns};
-  bool borrows = false;
-  memset(faults.reason, 0, batch->rows);
-  batch->origin = (tm_origin){.source = r->source, .file = b->file, .file_index = b->file_index};
-  batch->sequence = b->sequence << 32 | p->batches++;
-  if (r->ordinals) {
-    batch->ordinals = tm_batch_alloc(batch, (batch->rows + 1) * sizeof *batch->ordinals);
-    if (batch->ordinals == NULL) return no_memory(err);
-    memcpy(batch->ordinals, p->row_line, batch->rows * sizeof *batch->ordinals);
-  }
-  if (read_early(p, batch, &faults, &borrows) < 0) return no_memory(err);
-  if (drop_faults(p, batch, &faults, err) < 0) return -1;
-  if (r->filters && p->hooks.filter(p->hooks.context, batch, err) < 0) return -1;
-  if (read_late(p, batch, &borrows) < 0) return no_memory(err);
-  if (!borrows) return 0;
-  if (tm_batch_pin(batch, p->block, tm_block_unpin) < 0) return no_memory(err);
-  tm_block_retain(p->block);
-  return 0;
+static void set_lines(void *parser, uint64_t *out, uint32_t rows) {
+  memcpy(out, ((tm_parser *)parser)->row_line, rows * sizeof *out);
 }
 
 int tm_jsonl_parser_next(tm_parser *p, tm_batch **out, tm_error *err) {
@@ -348,8 +298,14 @@ int tm_jsonl_parser_next(tm_parser *p, tm_batch **out, tm_error *err) {
     return 0;
   }
   tm_batch *batch = tm_batch_create(p->budget, p->reading->schema, p->rows);
+  tm_assembly assembly = {
+    .reading = p->reading, .hooks = &p->hooks, .block = p->block, .number = p->batches++,
+    .fault_reasons = p->fault_reasons, .fault_columns = p->fault_columns, .parser = p,
+    .read = read_column, .check = check_column, .make = make_column, .refuse = refuse_row,
+    .lines = set_lines,
+  };
   if (batch == NULL) return no_memory(err);
-  if (fill(p, batch, err) < 0) {
+  if (tm_assemble(&assembly, batch, err) < 0) {
     tm_batch_release(batch);
     return -1;
   }

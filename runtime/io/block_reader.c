@@ -176,11 +176,23 @@ static int find_records(tm_block_reader *r, tm_error *err) {
   return 0;
 }
 
-/* The file has ended: whatever is there is whole; a text gets its last line end. */
+static int fail_format(const tm_block_reader *r, tm_error *err) {
+  return tm_fail(err, TM_E_FORMAT, "%s, byte %llu: %s", r->files->items[r->file].name,
+                 (unsigned long long)(r->offset + r->start + r->split.whole), r->split.wrong);
+}
+
+/* The file has ended: a text gets its last line end and is whole. Elsewhere a record may be cut
+ * off, which is told once those before it are out. */
 static int end_records(tm_block_reader *r, tm_error *err) {
   char *data = r->next->buffer + r->start;
   size_t size = r->used - r->start;
-  if (size > 0 && r->reading->format->ends_lines && data[size - 1] != '\n') {
+  if (!r->reading->format->ends_lines) {
+    if (r->split.whole < size && r->split.wrong == NULL) {
+      r->split.wrong = "the file ends inside of a record";
+    }
+    return 0;
+  }
+  if (size > 0 && data[size - 1] != '\n') {
     if (r->used == r->next->capacity && grow(r, err) < 0) return -1;
     r->next->buffer[r->used++] = '\n';
     if (find_records(r, err) < 0) return -1;
@@ -196,7 +208,7 @@ static int end_records(tm_block_reader *r, tm_error *err) {
 static int move_rest(tm_block_reader *r, size_t from, tm_error *err) {
   size_t rest = r->used - from;
   tm_block *fresh = NULL;
-  if (!r->ended) {
+  if (!r->ended || rest > 0) {
     fresh = tm_block_create(r->pool, rest);
     if (fresh == NULL) return no_memory(err);
     memcpy(fresh->buffer, r->next->buffer + from, rest);
@@ -293,6 +305,7 @@ static tm_block_answer look(tm_block_reader *r, tm_block **out, tm_error *err) {
   if (find_records(r, err) < 0) return TM_BLOCK_FAILED;
   if (r->ended && end_records(r, err) < 0) return TM_BLOCK_FAILED;
   size_t size = r->split.whole;
+  if (size == 0 && r->split.wrong != NULL) return (tm_block_answer)fail_format(r, err);
   if (size == 0 && r->ended) return TM_BLOCK_END;
   bool too_long = size == 0 && r->used - r->start >= r->reading->record_bytes_max;
   int done = too_long ? hand_out_cut(r, out, err)
