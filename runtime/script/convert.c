@@ -29,11 +29,11 @@ static int refuse_type(lua_State *L, int index, const tm_field *field, tm_conver
   tm_type plain = field->type;
   plain.not_null = 0;
   if (field->name == NULL) {
-    return refuse(fault, TM_REASON_TYPE, "the result is %s, but the function returned a %s",
-                  tm_type_text(plain, type), tm_values_type_name(L, index));
+    return refuse(fault, TM_REASON_TYPE, "the result is %s, but the function returned %s",
+                  tm_type_text(plain, type), tm_values_a_type_name(L, index));
   }
-  return refuse(fault, TM_REASON_TYPE, "'%.60s' is %s, but the function returned a %s", field->name,
-                tm_type_text(plain, type), tm_values_type_name(L, index));
+  return refuse(fault, TM_REASON_TYPE, "'%.60s' is %s, but the function returned %s", field->name,
+                tm_type_text(plain, type), tm_values_a_type_name(L, index));
 }
 
 static const char *name_of(const tm_field *field) {

@@ -148,8 +148,14 @@ static void hook(lua_State *L, lua_Debug *frame) {
   lua_error(L);
 }
 
-static void describe_memory(tm_host *host, tm_error *out) {
-  if (host->pool.refusal == TM_LUA_POOL_BUDGET) {
+/* The budget above gave less than the state may have. */
+static bool is_budget(const tm_host *host) {
+  return host->pool.refusal == TM_LUA_POOL_BUDGET &&
+         tm_budget_used(host->budget) < host->pool.limit_bytes;
+}
+
+static void describe_memory(const tm_host *host, tm_error *out) {
+  if (is_budget(host)) {
     tm_fail(out, TM_E_MEMORY, "%s needs more memory than the budget allows",
             phase_subject(host->phase));
   } else {
@@ -158,6 +164,19 @@ static void describe_memory(tm_host *host, tm_error *out) {
             host->phase == TM_HOST_LOAD ? " to load" : "");
   }
   (void)snprintf(out->script, sizeof out->script, "%s", host->script->name);
+}
+
+int tm_host_no_memory(lua_State *L) {
+  tm_host *host = tm_host_of(L);
+  host->pool.refusal = TM_LUA_POOL_OWN_LIMIT;
+  if (!host->aborting) {
+    host->aborting = true;
+    tm_error_clear(&host->aborted);
+    describe_memory(host, &host->aborted);
+    tm_host_where(L, false, &host->aborted);
+  }
+  lua_pushlightuserdata(L, host);
+  return lua_error(L);
 }
 
 /* ------------------------------------------------------------------ the wall */

@@ -69,6 +69,8 @@ int tm_host_throw(lua_State *L);
 /* Both in one. */
 int tm_host_raise(lua_State *L, tm_error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* For C functions whose own memory was refused: as Lua's lack of memory. Never returns. */
+int tm_host_no_memory(lua_State *L);
 /* Is the value at index such an object? */
 tm_error *tm_host_error_at(lua_State *L, int index);
 

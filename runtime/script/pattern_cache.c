@@ -51,7 +51,7 @@ static const void *compile(lua_State *L, int index, int kind, tm_arena *arena) {
   else if (kind == KIND_FORMAT) compiled = tm_time_format_compile(text, size, arena, &failure);
   else compiled = tm_pattern_compile(text, size, (tm_pattern_use)(kind - KIND_PATTERN), arena);
   if (failure.code == TM_E_VALUE) luaL_error(L, "%s", failure.message);
-  if (compiled == NULL) luaL_error(L, "not enough memory for a pattern");
+  if (compiled == NULL) tm_host_no_memory(L);
   return compiled;
 }
 

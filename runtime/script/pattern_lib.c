@@ -9,12 +9,13 @@
 #include "script/sandbox.h"
 
 #define STEPS_MAX UINT64_C(10000000)
+enum { SCRATCH_KEPT = 1 << 20 };
 
 static int refuse(lua_State *L, tm_pattern_status status, const char *error) {
   if (status == TM_PATTERN_LIMIT) {
     return luaL_error(L, "pattern needs more than %I steps for one text", (lua_Integer)STEPS_MAX);
   }
-  if (status == TM_PATTERN_MEMORY) return luaL_error(L, "not enough memory");
+  if (status == TM_PATTERN_MEMORY) return tm_host_no_memory(L);
   return luaL_error(L, "%s", error);
 }
 
@@ -124,9 +125,13 @@ static int replace_by_text(lua_State *L, const tm_pattern *pattern, const char *
   tm_bytes_clear(out);
   tm_pattern_status status = tm_pattern_replace(pattern, text, size, by, by_size, count_max,
                                                 STEPS_MAX, out, &count, &error);
-  if (status < 0) return refuse(L, status, error);
+  if (status < 0) {
+    tm_bytes_deinit(out);
+    return refuse(L, status, error);
+  }
   lua_pushlstring(L, out->size == 0 ? "" : (const char *)out->data, out->size);
   lua_pushinteger(L, count);
+  if (out->capacity > SCRATCH_KEPT) tm_bytes_deinit(out);
   return 2;
 }
 

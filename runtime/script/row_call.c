@@ -95,6 +95,21 @@ static void store_keep(run *r, uint32_t row, bool keeps) {
   r->result->keep[row] = keeps;
 }
 
+/* A field that no column takes is a slip of the pen, as `nmae`: its column would be null for ever. */
+static bool has_stray_field(lua_State *L, const run *r, char *message, size_t size) {
+  lua_pushnil(L);
+  while (lua_next(L, AT_RESULT) != 0) {
+    lua_pop(L, 1);
+    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    if (name != NULL && tm_schema_find(r->function->base.result, name) >= 0) continue;
+    (void)snprintf(message, size, "%s returned a field '%.60s' that is none of its columns",
+                   r->function->verb, name == NULL ? luaL_typename(L, -1) : name);
+    lua_pop(L, 1);
+    return true;
+  }
+  return false;
+}
+
 /* A table, or a row that is given back as it came. */
 static void store_row(lua_State *L, run *r, uint32_t row) {
   if (lua_isnil(L, AT_RESULT) || tm_values_is_null(L, AT_RESULT)) {
@@ -102,16 +117,20 @@ static void store_row(lua_State *L, run *r, uint32_t row) {
     return;
   }
   bool plain = lua_istable(L, AT_RESULT), refused = false;
+  char message[160];
   if (!plain && tm_row_view_at(L, AT_RESULT) == NULL) {
-    char message[128];
-    (void)snprintf(message, sizeof message, "%s returns a table or nil, not a %s",
-                   r->function->verb, tm_values_type_name(L, AT_RESULT));
+    (void)snprintf(message, sizeof message, "%s returns a table or nil, not %s",
+                   r->function->verb, tm_values_a_type_name(L, AT_RESULT));
     refuse(r, row, TM_REASON_TYPE, r->function->source->base.script_line, message);
     return;
   }
   if (plain && lua_getmetatable(L, AT_RESULT)) {
     lua_pop(L, 1);
     plain = false;
+  }
+  if (plain && has_stray_field(L, r, message, sizeof message)) {
+    refuse(r, row, TM_REASON_TYPE, r->function->source->base.script_line, message);
+    return;
   }
   for (uint32_t i = 0; i < r->function->base.result->count && !refused; i++) {
     lua_rawgeti(L, AT_NAMES, (lua_Integer)i + 1);

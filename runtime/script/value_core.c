@@ -163,7 +163,7 @@ static uint64_t hash_value(lua_State *L, uint64_t hash) {
       double number = lua_tonumber(L, -1);
       return tm_hash_combine(tm_hash_combine(hash, 8), tm_hash_bytes(&number, sizeof number));
     }
-    default: luaL_error(L, "tm.id cannot take a %s", tm_values_type_name(L, -1));
+    default: luaL_error(L, "tm.id cannot take %s", tm_values_a_type_name(L, -1));
   }
   return hash;
 }

@@ -18,8 +18,8 @@ static int refuse(lua_State *L, const char *verb) {
     return luaL_error(L, "attempt to %s a decimal and a float, which is not exact; write "
                       "tm.dec \"1.19\"", verb);
   }
-  return luaL_error(L, "attempt to %s a %s and a %s", verb, tm_values_type_name(L, 1),
-                    tm_values_type_name(L, 2));
+  const char *a = tm_values_a_type_name(L, 1), *b = tm_values_a_type_name(L, 2);
+  return luaL_error(L, "attempt to %s %s and %s", verb, a, b);
 }
 
 static tm_lua_decimal operand(lua_State *L, int index, const char *verb) {
@@ -118,7 +118,7 @@ void tm_value_decimal_open(lua_State *L) {
 /* ------------------------------------------------------------------ functions of tm */
 
 static int wrong(lua_State *L, const char *name, const char *wanted) {
-  return luaL_error(L, "tm.%s takes %s, not a %s", name, wanted, tm_values_type_name(L, 1));
+  return luaL_error(L, "tm.%s takes %s, not %s", name, wanted, tm_values_a_type_name(L, 1));
 }
 
 /* dec(text or integer) */
@@ -158,7 +158,8 @@ static int to_int(lua_State *L) {
   } else if (lua_type(L, 1) == LUA_TNUMBER) {
     double number = trunc(lua_tonumber(L, 1));
     if (!(number >= -0x1p63 && number < 0x1p63)) {
-      return luaL_error(L, "%f is out of range for an integer", lua_tonumber(L, 1));
+      const char *says = isnan(number) ? "NaN is no integer" : "%f is out of range for an integer";
+      return luaL_error(L, says, lua_tonumber(L, 1));
     }
     value = (int64_t)number;
   } else if (lua_type(L, 1) == LUA_TSTRING) {

@@ -17,7 +17,8 @@ int tm_values_concat(lua_State *L); /* __concat */
 /* Digits with a point: its scale is how many stand behind it. */
 bool tm_value_decimal_parse(const char *text, size_t size, tm_lua_decimal *out);
 
-/* "decimal", "integer", "date" …: what messages call the value. */
+/* "decimal", "integer", "date" …: what messages call the value; and with "a " or "an ". */
 const char *tm_values_type_name(lua_State *L, int index);
+const char *tm_values_a_type_name(lua_State *L, int index);
 
 #endif

@@ -22,7 +22,7 @@ static const tm_zone *zone_at(lua_State *L, int index) {
 }
 
 static int refuse(lua_State *L, const char *name, const char *wanted) {
-  return luaL_error(L, "tm.%s takes %s, not a %s", name, wanted, tm_values_type_name(L, 1));
+  return luaL_error(L, "tm.%s takes %s, not %s", name, wanted, tm_values_a_type_name(L, 1));
 }
 
 /* Microseconds of the clock on the wall for a date or timestamp at index 1, zone at `zone`. */

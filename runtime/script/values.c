@@ -82,11 +82,16 @@ const char *tm_values_type_name(lua_State *L, int index) {
   return luaL_typename(L, index);
 }
 
+const char *tm_values_a_type_name(lua_State *L, int index) {
+  const char *name = tm_values_type_name(L, index);
+  return lua_pushfstring(L, "%s %s", strchr("aeiou", name[0]) != NULL ? "an" : "a", name);
+}
+
 /* ------------------------------------------------------------------ dates and durations */
 
 static int refuse(lua_State *L, const char *verb) {
-  return luaL_error(L, "attempt to %s a %s and a %s", verb, tm_values_type_name(L, 1),
-                    tm_values_type_name(L, 2));
+  const char *a = tm_values_a_type_name(L, 1), *b = tm_values_a_type_name(L, 2);
+  return luaL_error(L, "attempt to %s %s and %s", verb, a, b);
 }
 
 static int64_t negated(lua_State *L, int64_t value) {
@@ -136,17 +141,14 @@ static int push_sum(lua_State *L, const tm_lua_duration *a, int64_t us, int64_t 
 }
 
 static int time_add(lua_State *L) {
-  if (tm_values_duration(L, 2) == NULL) { /* the duration on the right; + has no order */
-    lua_settop(L, 2);
-    lua_insert(L, 1);
-  }
-  const tm_lua_duration *d = tm_values_duration(L, 2);
-  const tm_lua_date *date = tm_values_date(L, 1);
-  const tm_lua_duration *other = tm_values_duration(L, 1);
+  int duration_at = tm_values_duration(L, 2) != NULL ? 2 : 1, at = 3 - duration_at;
+  const tm_lua_duration *d = tm_values_duration(L, duration_at);
+  const tm_lua_date *date = tm_values_date(L, at);
+  const tm_lua_duration *other = tm_values_duration(L, at);
   if (d == NULL) return refuse(L, "add");
   if (date != NULL) return push_moved_date(L, date->days, d->us, d->months);
   if (other != NULL) return push_sum(L, other, d->us, d->months);
-  if (lua_isinteger(L, 1)) return push_moved_time(L, lua_tointeger(L, 1), d->us, d->months);
+  if (lua_isinteger(L, at)) return push_moved_time(L, lua_tointeger(L, at), d->us, d->months);
   return refuse(L, "add");
 }
 

@@ -1,7 +1,7 @@
 /* tests/script/script_fixture.h: scripts, graphs and row functions in one line of a test.
  *
- * Scripts are loaded against an engine that has every verb of this version. Texts that come back lie
- * in the test's process and are never freed: each test is a process of its own. */
+ * Scripts are loaded against an engine that has every verb of this version. Texts that come back
+ * lie in an arena that goes with the test. */
 #ifndef TESTS_SCRIPT_SCRIPT_FIXTURE_H
 #define TESTS_SCRIPT_SCRIPT_FIXTURE_H
 
