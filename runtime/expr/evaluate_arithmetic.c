@@ -47,7 +47,7 @@ TM_DEFINE_BINARY(shr_i64, int64_t, int64_t, int64_t,
 
 TM_INLINE double float_mod(double x, double y) {
   double rest = fmod(x, y);
-  if (rest > 0 ? y < 0 : (rest < 0 && y != rest)) rest += y;
+  if (rest > 0 ? y < 0 : (rest < 0 && y > 0)) rest += y;
   return rest;
 }
 TM_INLINE double float_pow(double x, double y) { return y == 2 ? x * x : pow(x, y); }

@@ -89,6 +89,18 @@ static const tm_expr *simpler_comparison(tm_expr_pool *pool, const tm_expr *node
   return align_scales(pool, node);
 }
 
+/* A conversion of `x or 0` is one of x; the constant is converted now, and for good. */
+static const tm_expr *convert_branches(tm_expr_pool *pool, const tm_expr *node) {
+  const tm_expr *x = node->children[0];
+  if (x->op != TM_X_IF) return NULL;
+  const tm_expr *then = x->children[1], *otherwise = x->children[2];
+  if (then->op != TM_X_CONSTANT && otherwise->op != TM_X_CONSTANT) return NULL;
+  tm_expr_op op = (tm_expr_op)node->op;
+  return tm_expr_if(pool, node->type, x->children[0],
+                    tm_expr_make(pool, op, node->type, &then, 1, node->aux, node->extra),
+                    tm_expr_make(pool, op, node->type, &otherwise, 1, node->aux, node->extra));
+}
+
 const tm_expr *tm_expr_fold(tm_expr_pool *pool, const tm_expr *node) {
   const tm_expr *a = node->children[0], *simpler = NULL;
   switch ((tm_expr_op)node->op) {
@@ -97,6 +109,7 @@ const tm_expr *tm_expr_fold(tm_expr_pool *pool, const tm_expr *node) {
     case TM_X_RETYPE:
       if (tm_type_equal(a->type, node->type)) return a;
       if (tm_expr_is_null_constant(a)) return tm_expr_null(pool, node->type);
+      simpler = convert_branches(pool, node);
       break;
     case TM_X_PRESENT:
     case TM_X_REQUIRE:

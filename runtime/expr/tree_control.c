@@ -214,6 +214,7 @@ const tm_expr *tm_expr_is_null(tm_expr_pool *pool, const tm_expr *x) {
 
 const tm_expr *tm_expr_truth(tm_expr_pool *pool, const tm_expr *x) {
   if (pool->failed) return x;
+  if (tm_expr_is_null_constant(x)) return tm_expr_bool(pool, false);
   if (x->type.kind != TM_BOOL) return tm_expr_not(pool, tm_expr_is_null(pool, x));
   if (!x->nullable) return x;
   if (splits(x)) {

@@ -105,12 +105,20 @@ const tm_expr *tm_lift_decimal(tm_lift_ctx *ctx, const tm_expr *x) {
   return tm_expr_unary(&ctx->pool, TM_X_TO_DECIMAL, tm_type_decimal(narrow ? 10 : 19, 0), x);
 }
 
+static const tm_fact *find_fact(const tm_lift_state *state, const tm_expr *x) {
+  const tm_fact *fact = state->facts;
+  while (fact != NULL && fact->x != x) fact = fact->next;
+  return fact;
+}
+
 const tm_expr *tm_lift_seen(tm_lift_ctx *ctx, const tm_lift_state *state, const tm_expr *x) {
   if (!x->nullable || tm_expr_is_constant(x)) return x;
-  for (const tm_fact *fact = state->facts; fact != NULL; fact = fact->next) {
-    if (fact->x != x) continue;
-    return fact->present ? tm_expr_unary(&ctx->pool, TM_X_PRESENT, x->type, x)
-                         : tm_expr_null(&ctx->pool, x->type);
+  const tm_fact *fact = find_fact(state, x);
+  if (fact != NULL && !fact->present) return tm_expr_null(&ctx->pool, x->type);
+  if (fact != NULL) return tm_expr_unary(&ctx->pool, TM_X_PRESENT, x->type, x);
+  if (x->op == TM_X_IF && x->children[0]->op == TM_X_IS_NULL) { /* t[k], and k is known */
+    fact = find_fact(state, x->children[0]->children[0]);
+    if (fact != NULL) return tm_lift_seen(ctx, state, x->children[fact->present ? 2 : 1]);
   }
   return x;
 }

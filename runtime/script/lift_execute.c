@@ -169,13 +169,14 @@ static void meet(way *w, const tm_expr *outcome, int pc) {
   w->outcome = tm_lift_replace(ctx, outcome, tm_type_of(TM_NULLTYPE), by_leaf, true);
 }
 
-/* A test at w->pc whose jump, the next instruction, is taken where the condition holds. `set` goes
- * to a register where the jump is taken. */
-static void branch(way *w, const tm_expr *condition, const tm_sym *set, int set_index) {
+/* A test at w->pc whose jump, the next instruction, is taken where truth is `wanted`. `set` goes to
+ * a register where the jump is taken. */
+static void branch(way *w, const tm_expr *truth, bool wanted, const tm_sym *set, int set_index) {
   tm_lift_ctx *ctx = w->ctx;
   const tm_lua_proto *proto = w->frame->proto;
   int taken = w->pc + 2 + tm_lua_decode(proto->words[w->pc + 1]).sj, passed = w->pc + 2;
-  tm_lift_effect(ctx, condition);
+  const tm_expr *condition = wanted ? truth : tm_expr_not(&ctx->pool, truth);
+  tm_lift_effect(ctx, truth);
   if (taken <= w->pc) {
     (void)tm_lift_give_up(ctx, "has a loop");
     cut_way(w);
@@ -189,8 +190,9 @@ static void branch(way *w, const tm_expr *condition, const tm_sym *set, int set_
   int join = proto->flow[w->pc].join;
   const tm_expr *then = side(w, condition, true, taken, join, set, set_index);
   const tm_expr *otherwise = side(w, condition, false, passed, join, NULL, 0);
-  const tm_expr *outcome =
-      tm_expr_if(&ctx->pool, tm_type_of(TM_NULLTYPE), condition, then, otherwise);
+  tm_type none = tm_type_of(TM_NULLTYPE);
+  const tm_expr *outcome = wanted ? tm_expr_if(&ctx->pool, none, truth, then, otherwise)
+                                  : tm_expr_if(&ctx->pool, none, truth, otherwise, then);
   if (join == w->stop || join == proto->code_count) {
     w->outcome = outcome;
   } else {
@@ -198,13 +200,9 @@ static void branch(way *w, const tm_expr *condition, const tm_sym *set, int set_
   }
 }
 
-static const tm_expr *as_wanted(way *w, const tm_expr *condition, bool wanted) {
-  return wanted ? condition : tm_expr_not(&w->ctx->pool, condition);
-}
-
 static void compare_branch(way *w, tm_lua_code code, tm_expr_op op, tm_sym a, tm_sym b) {
   tm_sym result = tm_lift_compare(w->ctx, w->state, op, a, b);
-  branch(w, as_wanted(w, tm_lift_truth(w->ctx, w->state, result), code.k), NULL, 0);
+  branch(w, tm_lift_truth(w->ctx, w->state, result), code.k, NULL, 0);
 }
 
 /* An immediate operand: C tells whether it stood as a float in the source. */
@@ -219,12 +217,13 @@ static void test_branch(way *w, tm_lua_code code) {
   tm_sym value = reg(w, sets ? code.b : code.a);
   const tm_expr *truth = tm_lift_truth(w->ctx, w->state, value);
   tm_sym set = value;
-  if (!code.k && value.kind == TM_SYM_EXPR && value.x->type.kind != TM_BOOL &&
-      value.x->nullable) {
+  bool no_boolean = value.kind == TM_SYM_ENTRY ||
+                    (value.kind == TM_SYM_EXPR && value.x->type.kind != TM_BOOL);
+  if (!code.k && no_boolean) {
     set = tm_lift_nil(w->ctx); /* what is not true and no boolean is nil */
     sets = true; /* in the register that was tested, too */
   }
-  branch(w, as_wanted(w, truth, code.k), sets ? &set : NULL, code.a);
+  branch(w, truth, code.k, sets ? &set : NULL, code.a);
 }
 
 /* ---------------------------------------------------------------- calls and returns */

@@ -25,7 +25,11 @@ typedef struct finish {
 static tm_sym result_of(finish *f, uint32_t nth) {
   const tm_lift_leaf *leaf = &f->ctx->leaves[f->leaves[nth]];
   f->ctx->line = leaf->line;
-  return leaf->result_count == 0 ? tm_lift_nil(f->ctx) : leaf->results[0];
+  if (leaf->result_count == 0) return tm_lift_nil(f->ctx);
+  tm_sym value = leaf->results[0];
+  bool absent = value.kind == TM_SYM_ENTRY &&
+                tm_expr_is_bool(tm_lift_truth(f->ctx, leaf->state, value), false);
+  return absent ? tm_lift_nil(f->ctx) : value;
 }
 
 static const tm_expr *seen_of(finish *f, uint32_t nth, tm_sym value) {

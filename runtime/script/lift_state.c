@@ -210,10 +210,14 @@ bool tm_lift_merge_values(tm_lift_ctx *ctx, const tm_expr *outcome, const uint32
     same = same && syms_equal(values[i], values[0]);
     unknown = unknown || values[i].kind == TM_SYM_UNKNOWN;
   }
-  /* A test that one way has passed may have shown that the value is there. */
+  /* A test that one way has passed may have shown whether the value is there. */
   for (uint32_t i = 0; i < count && !same; i++) {
-    if (values[i].kind != TM_SYM_EXPR) continue;
-    values[i].x = tm_lift_seen(ctx, ctx->leaves[leaves[i]].state, values[i].x);
+    const tm_lift_state *state = ctx->leaves[leaves[i]].state;
+    if (values[i].kind == TM_SYM_ENTRY &&
+        tm_expr_is_bool(tm_lift_truth(ctx, state, values[i]), false)) {
+      values[i] = tm_lift_nil(ctx);
+    }
+    if (values[i].kind == TM_SYM_EXPR) values[i].x = tm_lift_seen(ctx, state, values[i].x);
   }
   if (same || unknown) {
     *out = same ? values[0] : (tm_sym){.kind = TM_SYM_UNKNOWN};

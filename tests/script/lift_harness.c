@@ -37,7 +37,7 @@ const char tm_lift_prelude[] =
     "local function net(r) return r.p * (1 - r.q) end\n"
     "local function both(x) return x, x end\n"
     "local function deep(x) return twice(twice(x)) end\n"
-    "local function rec(x) return rec and x end\n"
+    "local function fact(n) if n < 2 then return 1 end return n * fact(n - 1) end\n"
     "local function sign(x) if x < 0 then return -1 elseif x > 0 then return 1 end return 0 end\n";
 
 /* ---------------------------------------------------------------- scripts */
@@ -370,7 +370,7 @@ void tm_lift_harness_run(tm_lift_harness *h, uint32_t nth, tm_shape shape, uint3
   tm_function *f = NULL;
   if (source->bind(source, &want, &h->arena, &f, &out->err) != 0) {
     out->verdict = out->err.code == TM_E_UNTYPED ? TM_LIFT_VM : TM_LIFT_ERROR;
-    snprintf(out->why, sizeof out->why, "%s", out->err.message);
+    snprintf(out->why, sizeof out->why, "%.200s; %.300s", out->err.message, out->err.help);
   } else {
     describe(f, &arena, out);
     out->verdict = f->trees == NULL ? TM_LIFT_VM : TM_LIFT_SAME;
