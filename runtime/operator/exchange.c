@@ -10,6 +10,7 @@
 
 #include "base/env.h"
 #include "stage/stage.h"
+#include "state/batch_record.h"
 
 enum { QUEUE_BATCHES = 32 };
 
@@ -173,6 +174,39 @@ static tm_flow exchange_finish(void *self, uint32_t port, tm_out *out, tm_error 
   return TM_FLOW_FINISHED;
 }
 
+/* The queue of this lane; lane 0 has nothing besides. */
+static int exchange_save(void *self, tm_bytes *out, tm_error *err) {
+  exchange *x = self;
+  queue *own = &x->shared->queues[x->env.lane];
+  tm_record_writer w = {.out = out};
+  tm_env_get()->mutex_lock(&x->shared->mutex);
+  tm_record_put(&w, x->shared->closed);
+  tm_record_put(&w, own->ended);
+  tm_record_put(&w, own->count);
+  for (uint32_t i = 0; i < own->count; i++) {
+    tm_batch_record_save(own->batches[(own->first + i) % QUEUE_BATCHES], &w);
+  }
+  tm_env_get()->mutex_unlock(&x->shared->mutex);
+  return tm_record_end(&w, err);
+}
+
+static int exchange_restore(void *self, const void *bytes, size_t size, tm_error *err) {
+  exchange *x = self;
+  queue *own = &x->shared->queues[x->env.lane];
+  tm_record_reader r;
+  tm_record_open(&r, bytes, size);
+  if (tm_record_get(&r, 1)) x->shared->closed = true;
+  own->ended = tm_record_get(&r, 1);
+  uint64_t count = tm_record_get(&r, QUEUE_BATCHES);
+  for (uint64_t i = 0; i < count; i++) {
+    tm_batch *batch = tm_batch_record_restore(&r, x->env.budget, x->env.bind->output,
+                                              x->env.bind->arena, err);
+    if (batch == NULL) return -1;
+    own->batches[own->count++] = batch;
+  }
+  return tm_record_close(&r, err);
+}
+
 static void exchange_close(void *self) {
   exchange *x = self;
   tm_free(x->env.budget, x, sizeof *x);
@@ -218,6 +252,8 @@ const tm_stage tm_stage_exchange = {
   .bind = exchange_bind,
   .share = exchange_share,
   .open = exchange_open,
+  .restore = exchange_restore,
+  .save = exchange_save,
   .push = exchange_push,
   .resume = exchange_resume,
   .finish = exchange_finish,

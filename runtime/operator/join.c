@@ -10,13 +10,12 @@
  *
  * Null keys match nothing. The books are those of "the right side is built", whichever is: right
  * rows are absorbed; a left row with k matches passed k and produced k - 1. */
-#include "operator/join_plan.h"
+#include "operator/join_run.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "kernel/cast.h"
-#include "stage/gate.h"
 
 static const tm_option join_options[] = {
   {"on", "text|table|list", NULL, "\"id\", { \"id\", left = \"right\" }, or {} for one row", NULL},
@@ -29,29 +28,8 @@ static const tm_option join_options[] = {
   {NULL, NULL, NULL, NULL, NULL},
 };
 
-typedef struct shared {
-  tm_join_table table;
-  tm_gate copied, built, probed;
-  int laid_out; /* atomic: 1 once the parts are one array, -1 when that failed */
-} shared;
-
-typedef enum phase { COPY, LAY_OUT, BUILD, PROBE, DRAIN } phase;
-
-typedef struct join {
-  tm_stage_env env;
-  const join_plan *plan;
-  shared *shared;
-  tm_join_table *table;
-  phase phase;
-  bool track;            /* marks rows of the build side */
-  uint32_t chunk;        /* next one to build, or to give out */
-  uint32_t row;          /* next row of the chunk to give out */
-  /* the batch that probes, and how far it is */
-  tm_batch *batch;
-  uint32_t *heads;       /* per selected row: its next match */
-  uint8_t *met;          /* per selected row: it has a match */
-  uint32_t at;
-} join;
+typedef tm_join_shared shared;
+typedef tm_join join;
 
 static uint32_t probe_port(const join *j) { return 1 - j->plan->build; }
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "join: out of memory"); }
@@ -69,9 +47,12 @@ static int join_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, vo
   shared *s = tm_alloc_zero(budget, sizeof *s);
   if (s == NULL) return no_memory(err);
   *out = s;
+  s->budget = budget;
   tm_gate_init(&s->copied, lanes);
   tm_gate_init(&s->built, lanes);
   tm_gate_init(&s->probed, lanes);
+  s->rebuild = tm_alloc_zero(budget, lanes * sizeof *s->rebuild);
+  if (s->rebuild == NULL) return no_memory(err);
   return tm_join_table_init(&s->table, budget, lanes, bind->inputs[p->build], p->kept, err);
 }
 
@@ -89,8 +70,8 @@ static int join_open(const tm_stage_env *env, void **out, tm_error *err) {
 
 static uint32_t join_wants(void *self) {
   join *j = self;
-  if (j->phase == COPY) return (uint32_t)1 << j->plan->build;
-  return j->phase == PROBE ? (uint32_t)1 << probe_port(j) : 0;
+  if (j->phase == JOIN_COPY) return (uint32_t)1 << j->plan->build;
+  return j->phase == JOIN_PROBE ? (uint32_t)1 << probe_port(j) : 0;
 }
 
 /* ---------------------------------------------------------------- the build side */
@@ -110,22 +91,24 @@ static int check_scalar(join *j, tm_error *err) {
 }
 
 /* The last lane lays the parts out; the others wait for it. */
-static tm_flow lay_out(join *j, tm_error *err) {
-  int *state = &j->shared->laid_out;
-  if (!tm_gate_open(&j->shared->copied)) return TM_FLOW_BLOCKED;
-  if (__atomic_load_n(state, __ATOMIC_ACQUIRE) == 0) return TM_FLOW_BLOCKED;
-  (void)err;
-  j->phase = BUILD;
+static tm_flow await_layout(join *j) {
+  if (__atomic_load_n(&j->shared->laid_out, __ATOMIC_ACQUIRE) == 0) return TM_FLOW_BLOCKED;
+  j->phase = JOIN_BUILD;
   return TM_FLOW_MORE;
 }
 
-static tm_flow end_copy(join *j, tm_error *err) {
-  j->phase = LAY_OUT;
-  if (!tm_gate_arrive(&j->shared->copied, &j->env)) return TM_FLOW_BLOCKED;
+int tm_join_lay_out(tm_join *j, tm_error *err) {
   const tm_join_keys *keys = &j->plan->keys[j->plan->build];
-  if (tm_join_table_gather(j->table, keys, j->track, err) < 0) return TM_FLOW_FAILED;
-  if (check_scalar(j, err) < 0) return TM_FLOW_FAILED;
+  if (tm_join_table_gather(j->table, keys, j->track, err) < 0) return -1;
+  if (check_scalar(j, err) < 0) return -1;
   __atomic_store_n(&j->shared->laid_out, 1, __ATOMIC_RELEASE);
+  return 0;
+}
+
+static tm_flow end_copy(join *j, tm_error *err) {
+  j->phase = JOIN_LAY_OUT;
+  if (!tm_gate_arrive(&j->shared->copied, &j->env)) return TM_FLOW_BLOCKED;
+  if (tm_join_lay_out(j, err) < 0) return TM_FLOW_FAILED;
   j->env.wake(j->env.waker);
   return TM_FLOW_MORE;
 }
@@ -137,25 +120,23 @@ static tm_flow build(join *j, tm_error *err) {
     return done < 0 ? TM_FLOW_FAILED : TM_FLOW_MORE;
   }
   tm_gate_arrive(&j->shared->built, &j->env);
-  j->phase = PROBE;
+  j->phase = JOIN_PROBE;
   return tm_gate_open(&j->shared->built) ? TM_FLOW_INPUT : TM_FLOW_BLOCKED;
 }
 
 /* ---------------------------------------------------------------- pairs of rows */
 
-typedef struct slice {
-  uint32_t *probe; /* index into the selection */
-  uint32_t *rows;  /* row of the probing batch */
-  uint32_t *ids;   /* row of the build side */
-  uint32_t count;
-} slice;
+typedef tm_join_slice slice;
 
+/* The arrays serve all slices of the batch. */
 static bool slice_init(join *j, slice *s, uint32_t max) {
   s->count = 0;
-  s->probe = tm_batch_alloc(j->batch, max * sizeof *s->probe);
+  if (s->probe != NULL) return true;
   s->rows = tm_batch_alloc(j->batch, max * sizeof *s->rows);
   s->ids = tm_batch_alloc(j->batch, max * sizeof *s->ids);
-  return s->probe != NULL && s->rows != NULL && s->ids != NULL;
+  if (s->rows == NULL || s->ids == NULL) return false;
+  s->probe = tm_batch_alloc(j->batch, max * sizeof *s->probe);
+  return s->probe != NULL;
 }
 
 static void fill(join *j, slice *s, uint32_t max) {
@@ -201,10 +182,13 @@ static tm_batch *pair_columns(join *j, const slice *s, const tm_function *f, tm_
   return pairs;
 }
 
-static tm_schema *pair_schema(join *j, tm_arena *arena) {
+/* Once a batch. */
+static tm_schema *pair_schema(join *j) {
   const tm_schema *left = j->env.bind->inputs[0], *right = j->env.bind->inputs[1];
-  tm_schema *schema = tm_schema_create(arena, left->count + right->count);
+  if (j->pairs != NULL) return j->pairs;
+  tm_schema *schema = tm_schema_create(&j->batch->arena, left->count + right->count);
   if (schema == NULL) return NULL;
+  j->pairs = schema;
   memcpy(schema->fields, left->fields, left->count * sizeof *left->fields);
   memcpy(schema->fields + left->count, right->fields, right->count * sizeof *right->fields);
   return schema;
@@ -225,7 +209,7 @@ static int reject_pairs(join *j, const tm_batch *pairs, const tm_result *result,
 /* Leaves only the pairs for which the condition holds. */
 static int apply_where(join *j, slice *s, tm_out *out, tm_error *err) {
   if (j->plan->where == NULL || s->count == 0) return 0;
-  tm_schema *schema = pair_schema(j, &j->batch->arena);
+  tm_schema *schema = pair_schema(j);
   if (schema == NULL) return no_memory(err);
   tm_batch *pairs = pair_columns(j, s, j->plan->where, schema, err);
   if (pairs == NULL) return -1;
@@ -320,17 +304,35 @@ static tm_batch *make_batch(join *j, const uint32_t *rows, const uint32_t *ids, 
 
 static tm_flow end_batch(join *j, tm_out *out, tm_error *err);
 
+/* The first match of every row; after a restore, the next one of where it was. */
+static int find_heads(join *j, tm_error *err) {
+  const tm_join_keys *keys = &j->plan->keys[probe_port(j)];
+  uint32_t *heads = tm_batch_alloc(j->batch, (j->batch->selected + 1) * sizeof *heads);
+  if (heads == NULL) return no_memory(err);
+  if (tm_join_table_probe(j->table, j->batch, keys, heads, err) < 0) return -1;
+  if (j->resumes && j->at < j->batch->selected) {
+    bool known = j->at_head == TM_ROW_NONE || j->at_head >> TM_CHUNK_BITS < j->table->chunk_count;
+    if (!known) return tm_fail(err, TM_E_LOCKED, "saved state does not fit this step");
+    for (uint32_t i = 0; i < j->at; i++) heads[i] = TM_ROW_NONE;
+    heads[j->at] = j->at_head;
+  }
+  j->resumes = false;
+  j->heads = heads;
+  return 0;
+}
+
 static tm_flow probe_more(join *j, tm_out *out, tm_error *err) {
   uint32_t max = j->env.bind->job->batch_rows;
-  slice s;
+  slice *s = &j->slice;
+  if (j->heads == NULL && find_heads(j, err) < 0) return TM_FLOW_FAILED;
   if (j->at == j->batch->selected) return end_batch(j, out, err);
-  if (!slice_init(j, &s, max)) return no_memory(err);
-  fill(j, &s, max);
-  if (apply_where(j, &s, out, err) < 0) return TM_FLOW_FAILED;
-  mark(j, &s);
-  if (is_half(j->plan) || s.count == 0) return TM_FLOW_MORE;
-  j->env.ledger->produced += s.count; /* end_batch takes back one for each row that matched */
-  tm_batch *batch = make_batch(j, s.rows, s.ids, s.count, err);
+  if (!slice_init(j, s, max)) return no_memory(err);
+  fill(j, s, max);
+  if (apply_where(j, s, out, err) < 0) return TM_FLOW_FAILED;
+  mark(j, s);
+  if (is_half(j->plan) || s->count == 0) return TM_FLOW_MORE;
+  j->env.ledger->produced += s->count; /* end_batch takes back one for each row that matched */
+  tm_batch *batch = make_batch(j, s->rows, s->ids, s->count, err);
   if (batch == NULL) return TM_FLOW_FAILED;
   tm_out_emit(out, batch);
   return TM_FLOW_MORE;
@@ -390,13 +392,13 @@ static tm_flow end_batch(join *j, tm_out *out, tm_error *err) {
 static tm_flow probe(join *j, tm_batch *taken, tm_out *out, tm_error *err) {
   j->batch = tm_batch_own(taken, j->env.budget); /* scratch comes from its arena */
   if (j->batch == NULL) return no_memory(err);
-  j->heads = tm_batch_alloc(j->batch, (j->batch->selected + 1) * sizeof *j->heads);
   j->met = tm_batch_alloc(j->batch, j->batch->selected + 1);
-  if (j->heads == NULL || j->met == NULL) return no_memory(err);
+  if (j->met == NULL) return no_memory(err);
   memset(j->met, 0, j->batch->selected + 1);
   j->at = 0;
-  const tm_join_keys *keys = &j->plan->keys[probe_port(j)];
-  if (tm_join_table_probe(j->table, j->batch, keys, j->heads, err) < 0) return TM_FLOW_FAILED;
+  j->heads = NULL;
+  j->slice = (slice){0};
+  j->pairs = NULL;
   tm_flow flow = probe_more(j, out, err);
   if (flow != TM_FLOW_MORE || out->main != NULL) return flow;
   return j->batch != NULL && j->at == j->batch->selected ? end_batch(j, out, err) : flow;
@@ -444,7 +446,7 @@ static tm_flow drain(join *j, tm_out *out, tm_error *err) {
 
 static tm_flow begin_drain(join *j) {
   if (!j->track) return TM_FLOW_FINISHED;
-  j->phase = DRAIN;
+  j->phase = JOIN_DRAIN;
   j->chunk = j->row = 0;
   tm_gate_arrive(&j->shared->probed, &j->env);
   return tm_gate_open(&j->shared->probed) ? TM_FLOW_MORE : TM_FLOW_BLOCKED;
@@ -454,19 +456,19 @@ static tm_flow begin_drain(join *j) {
 
 static tm_flow join_push(void *self, uint32_t port, tm_batch *taken, tm_out *out, tm_error *err) {
   join *j = self;
-  assert((port == j->plan->build) == (j->phase == COPY));
+  assert((port == j->plan->build) == (j->phase == JOIN_COPY));
   return port == j->plan->build ? copy(j, taken, err) : probe(j, taken, out, err);
 }
 
 static tm_flow join_resume(void *self, tm_out *out, tm_error *err) {
   join *j = self;
   switch (j->phase) {
-    case LAY_OUT: return lay_out(j, err);
-    case BUILD: return build(j, err);
-    case PROBE:
+    case JOIN_LAY_OUT: return await_layout(j);
+    case JOIN_BUILD: return build(j, err);
+    case JOIN_PROBE:
       if (j->batch != NULL) return probe_more(j, out, err);
       return tm_gate_open(&j->shared->built) ? TM_FLOW_INPUT : TM_FLOW_BLOCKED;
-    case DRAIN: return drain(j, out, err);
+    case JOIN_DRAIN: return drain(j, out, err);
     default: return TM_FLOW_INPUT;
   }
 }
@@ -485,7 +487,9 @@ static void join_close(void *self) {
 
 static void join_unshare(void *object) {
   shared *s = object;
-  tm_budget *budget = s->table.budget;
+  tm_budget *budget = s->budget;
+  tm_free(budget, s->rebuild, s->copied.lanes * sizeof *s->rebuild);
+  tm_free(budget, s->marks, s->mark_count);
   tm_join_table_deinit(&s->table);
   tm_free(budget, s, sizeof *s);
 }
@@ -500,6 +504,8 @@ const tm_stage tm_stage_join = {
   .need = tm_join_need,
   .share = join_share,
   .open = join_open,
+  .restore = tm_join_restore,
+  .save = tm_join_save,
   .wants = join_wants,
   .push = join_push,
   .resume = join_resume,

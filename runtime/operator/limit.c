@@ -1,5 +1,6 @@
 /* operator/limit.c: the first n rows, in the order of the input; then it wants no more. */
 #include "stage/options.h"
+#include "state/record.h"
 
 static const tm_option limit_options[] = {
   {"n", "int", NULL, "how many rows, 0 or more", NULL},
@@ -52,15 +53,17 @@ static tm_flow limit_push(void *self, uint32_t port, tm_batch *taken, tm_out *ou
 
 static int limit_save(void *self, tm_bytes *out, tm_error *err) {
   limit *l = self;
-  if (tm_bytes_append(out, &l->left, sizeof l->left)) return 0;
-  return tm_fail(err, TM_E_MEMORY, "limit: out of memory");
+  tm_record_writer w = {.out = out};
+  tm_record_put(&w, l->left);
+  return tm_record_end(&w, err);
 }
 
 static int limit_restore(void *self, const void *bytes, size_t size, tm_error *err) {
   limit *l = self;
-  if (size != sizeof l->left) return tm_fail(err, TM_E_CORRUPT, "limit: state of a wrong size");
-  memcpy(&l->left, bytes, size);
-  return 0;
+  tm_record_reader r;
+  tm_record_open(&r, bytes, size);
+  l->left = tm_record_get(&r, l->left);
+  return tm_record_close(&r, err);
 }
 
 static tm_flow limit_finish(void *self, uint32_t port, tm_out *out, tm_error *err) {

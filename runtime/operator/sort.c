@@ -10,7 +10,7 @@
 #include "stage/options.h"
 #include "state/sorter.h"
 
-enum { CANONICAL_ROWS = 1000000 };
+enum { CANONICAL_ROWS = 1000000, SKIP_ROWS = 65536 };
 
 static const tm_option sort_options[] = {
   {"by", "text|list", NULL, "columns, most important first; \"-column\" descends", NULL},
@@ -36,7 +36,9 @@ typedef struct sort {
   tm_sorter *sorter;  /* in the shared object */
   bool canonical, passing, sealed, merging;
   uint32_t flushed;   /* batches of the sorter given away when passing */
-  uint64_t emitted;
+  uint64_t emitted;   /* batches */
+  uint64_t given;     /* rows of the merge */
+  uint64_t skip;      /* rows of the merge that were given before the state was saved */
   tm_sort_merge merge;
 } sort;
 
@@ -73,6 +75,7 @@ static int sort_bind(tm_bind *bind, tm_error *err) {
   p->by_arrival = (tm_sort_spec){.schema = input, .keys = keys, .key_count = (uint32_t)count};
   p->by_columns = p->by_arrival;
   p->by_columns.key_count += input->count;
+  p->by_columns.signs = tm_sort_has_signs(input);
   bind->passes[0] = passes;
   bind->plan = p;
   bind->output = input;
@@ -167,8 +170,21 @@ static tm_flow emit_merged(sort *s, tm_out *out, tm_error *err) {
   tm_free(s->env.budget, places, max * sizeof *places);
   if (batch == NULL) return tm_fail(err, TM_E_MEMORY, "sort: out of memory");
   batch->sequence = s->emitted++;
+  s->given += count;
   tm_out_emit(out, batch);
   return s->merge.count > 0 ? TM_FLOW_MORE : TM_FLOW_FINISHED;
+}
+
+/* The merge starts anew after a restore: a slice of what had been given before. */
+static void skip_given(sort *s) {
+  tm_sort_place places[256];
+  for (uint32_t n = 0; n < SKIP_ROWS && s->skip > 0;) {
+    uint32_t max = s->skip < 256 ? (uint32_t)s->skip : 256;
+    uint32_t count = tm_sort_merge_next(&s->merge, places, max);
+    s->given += count;
+    s->skip = count < max ? 0 : s->skip - count;
+    n += max;
+  }
 }
 
 static tm_flow sort_resume(void *self, tm_out *out, tm_error *err) {
@@ -177,7 +193,8 @@ static tm_flow sort_resume(void *self, tm_out *out, tm_error *err) {
   if (!tm_gate_open(&s->shared->gate)) return TM_FLOW_BLOCKED;
   if (s->env.lane != 0) return TM_FLOW_FINISHED;
   if (!s->merging && begin_merge(s, err) < 0) return TM_FLOW_FAILED;
-  return emit_merged(s, out, err);
+  skip_given(s);
+  return s->skip > 0 ? TM_FLOW_MORE : emit_merged(s, out, err);
 }
 
 static tm_flow sort_finish(void *self, uint32_t port, tm_out *out, tm_error *err) {
@@ -189,6 +206,47 @@ static tm_flow sort_finish(void *self, uint32_t port, tm_out *out, tm_error *err
   tm_gate_arrive(&s->shared->gate, &s->env);
   if (s->env.lane != 0) return TM_FLOW_FINISHED;
   return tm_gate_open(&s->shared->gate) ? TM_FLOW_MORE : TM_FLOW_BLOCKED;
+}
+
+static int sort_save(void *self, tm_bytes *out, tm_error *err) {
+  sort *s = self;
+  tm_record_writer w = {.out = out};
+  tm_record_put(&w, s->passing);
+  tm_record_put(&w, s->sealed);
+  tm_record_put(&w, s->emitted);
+  tm_record_put(&w, s->given + s->skip);
+  if (!s->passing) {
+    tm_sorter_save(s->sorter, &w);
+    return tm_record_end(&w, err);
+  }
+  tm_record_put(&w, s->sorter->batch_count - s->flushed);
+  for (uint32_t i = s->flushed; i < s->sorter->batch_count; i++) {
+    tm_batch_record_save(s->sorter->batches[i], &w);
+  }
+  return tm_record_end(&w, err);
+}
+
+static int restore_passing(sort *s, tm_record_reader *r, tm_error *err) {
+  uint64_t count = tm_record_get(r, UINT32_MAX);
+  for (uint64_t i = 0; i < count; i++) {
+    if (tm_sorter_restore_batch(s->sorter, r, s->env.bind->arena, err) < 0) return -1;
+  }
+  return 0;
+}
+
+static int sort_restore(void *self, const void *bytes, size_t size, tm_error *err) {
+  sort *s = self;
+  tm_record_reader r;
+  tm_record_open(&r, bytes, size);
+  s->passing = tm_record_get(&r, 1);
+  s->sealed = tm_record_get(&r, 1);
+  s->emitted = tm_record_get(&r, UINT64_MAX);
+  s->skip = tm_record_get(&r, UINT64_MAX);
+  int done = s->passing ? restore_passing(s, &r, err)
+                        : tm_sorter_restore(s->sorter, &r, s->env.bind->arena, err);
+  if (done < 0 || tm_record_close(&r, err) < 0) return -1;
+  if (s->sealed && !s->passing) tm_gate_arrive(&s->shared->gate, &s->env);
+  return 0;
 }
 
 static void sort_close(void *self) {
@@ -215,6 +273,8 @@ const tm_stage tm_stage_sort = {
   .open = sort_open,
   .push = sort_push,
   .resume = sort_resume,
+  .restore = sort_restore,
+  .save = sort_save,
   .finish = sort_finish,
   .close = sort_close,
   .unshare = sort_unshare,

@@ -19,6 +19,8 @@ static const tm_option top_options[] = {
   {NULL, NULL, NULL, NULL, NULL},
 };
 
+enum { SKIP_ROWS = 65536 };
+
 typedef struct plan {
   tm_sort_spec spec;
   bool ranked;
@@ -35,7 +37,9 @@ typedef struct top {
   const plan *plan;
   shared *shared;
   tm_sorter *sorter;
-  bool merging;
+  bool sealed, merging;
+  uint64_t seen;              /* rows of the merge so far */
+  uint64_t skip;              /* rows that it had seen when the state was saved */
   tm_sort_merge merge;
   tm_sort_place last;         /* the row before, in the merge */
   uint64_t in_group, rank, emitted;
@@ -98,6 +102,7 @@ static int top_bind(tm_bind *bind, tm_error *err) {
   tm_sort_key *keys = tm_arena_zero(bind->arena, room * sizeof *keys);
   if (p == NULL || keys == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory");
   p->spec = (tm_sort_spec){.schema = input, .keys = keys, .head = (uint64_t)n};
+  p->spec.signs = tm_sort_has_signs(input);
   if (add_keys(bind, "per", &p->spec, keys, err) < 0) return -1;
   p->spec.group_keys = p->spec.key_count;
   for (uint32_t i = 0; i < p->spec.group_keys; i++) {
@@ -220,7 +225,9 @@ static tm_flow emit_merged(top *t, tm_out *out, tm_error *err) {
   tm_sort_place *places = tm_alloc(t->env.budget, bytes);
   if (places == NULL) return tm_fail(err, TM_E_MEMORY, "top: out of memory");
   int64_t *ranks = (int64_t *)(places + max);
-  uint32_t count = choose(t, places, tm_sort_merge_next(&t->merge, places, max), ranks);
+  uint32_t merged = tm_sort_merge_next(&t->merge, places, max);
+  t->seen += merged;
+  uint32_t count = choose(t, places, merged, ranks);
   tm_batch *batch = make_batch(t, places, count, ranks);
   tm_free(t->env.budget, places, bytes);
   if (batch == NULL) return tm_fail(err, TM_E_MEMORY, "top: out of memory");
@@ -229,12 +236,26 @@ static tm_flow emit_merged(top *t, tm_out *out, tm_error *err) {
   return t->merge.count > 0 ? TM_FLOW_MORE : TM_FLOW_FINISHED;
 }
 
+/* The merge starts anew after a restore: counts a slice of what it had seen before. */
+static void skip_seen(top *t) {
+  for (uint32_t n = 0; n < SKIP_ROWS && t->skip > 0; n++, t->skip--) {
+    tm_sort_place place;
+    if (tm_sort_merge_next(&t->merge, &place, 1) == 0) {
+      t->skip = 0;
+      break;
+    }
+    (void)is_head(t, place);
+    t->seen++;
+  }
+}
+
 static tm_flow top_resume(void *self, tm_out *out, tm_error *err) {
   top *t = self;
   if (!tm_gate_open(&t->shared->gate)) return TM_FLOW_BLOCKED;
   if (t->env.lane != 0) return TM_FLOW_FINISHED;
   if (!t->merging && begin_merge(t, err) < 0) return TM_FLOW_FAILED;
-  return emit_merged(t, out, err);
+  skip_seen(t);
+  return t->skip > 0 ? TM_FLOW_MORE : emit_merged(t, out, err);
 }
 
 static tm_flow top_finish(void *self, uint32_t port, tm_out *out, tm_error *err) {
@@ -242,10 +263,34 @@ static tm_flow top_finish(void *self, uint32_t port, tm_out *out, tm_error *err)
   (void)port;
   (void)out;
   if (tm_sorter_seal(t->sorter, err) < 0) return TM_FLOW_FAILED;
+  t->sealed = true;
   t->env.ledger->filtered += t->sorter->dropped;
   tm_gate_arrive(&t->shared->gate, &t->env);
   if (t->env.lane != 0) return TM_FLOW_FINISHED;
   return tm_gate_open(&t->shared->gate) ? TM_FLOW_MORE : TM_FLOW_BLOCKED;
+}
+
+static int top_save(void *self, tm_bytes *out, tm_error *err) {
+  top *t = self;
+  tm_record_writer w = {.out = out};
+  tm_record_put(&w, t->sealed);
+  tm_record_put(&w, t->emitted);
+  tm_record_put(&w, t->seen + t->skip);
+  tm_sorter_save(t->sorter, &w);
+  return tm_record_end(&w, err);
+}
+
+static int top_restore(void *self, const void *bytes, size_t size, tm_error *err) {
+  top *t = self;
+  tm_record_reader r;
+  tm_record_open(&r, bytes, size);
+  t->sealed = tm_record_get(&r, 1);
+  t->emitted = tm_record_get(&r, UINT64_MAX);
+  t->skip = tm_record_get(&r, UINT64_MAX);
+  if (tm_sorter_restore(t->sorter, &r, t->env.bind->arena, err) < 0) return -1;
+  if (tm_record_close(&r, err) < 0) return -1;
+  if (t->sealed) tm_gate_arrive(&t->shared->gate, &t->env);
+  return 0;
 }
 
 static void top_close(void *self) {
@@ -272,6 +317,8 @@ const tm_stage tm_stage_top = {
   .open = top_open,
   .push = top_push,
   .resume = top_resume,
+  .restore = top_restore,
+  .save = top_save,
   .finish = top_finish,
   .close = top_close,
   .unshare = top_unshare,

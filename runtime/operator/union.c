@@ -8,6 +8,7 @@
 
 #include "kernel/cast.h"
 #include "stage/stage.h"
+#include "state/record.h"
 
 typedef struct plan {
   int32_t *from[TM_PORTS_MAX]; /* per output column, the column of that input */
@@ -116,21 +117,19 @@ static tm_flow union_finish(void *self, uint32_t port, tm_out *out, tm_error *er
 
 static int union_save(void *self, tm_bytes *out, tm_error *err) {
   union_ *u = self;
-  if (tm_bytes_append(out, &u->ended, sizeof u->ended) &&
-      tm_bytes_append(out, &u->emitted, sizeof u->emitted)) {
-    return 0;
-  }
-  return tm_fail(err, TM_E_MEMORY, "union: out of memory");
+  tm_record_writer w = {.out = out};
+  tm_record_put(&w, u->ended);
+  tm_record_put(&w, u->emitted);
+  return tm_record_end(&w, err);
 }
 
 static int union_restore(void *self, const void *bytes, size_t size, tm_error *err) {
   union_ *u = self;
-  if (size != sizeof u->ended + sizeof u->emitted) {
-    return tm_fail(err, TM_E_CORRUPT, "union: state of a wrong size");
-  }
-  memcpy(&u->ended, bytes, sizeof u->ended);
-  memcpy(&u->emitted, (const char *)bytes + sizeof u->ended, sizeof u->emitted);
-  return 0;
+  tm_record_reader r;
+  tm_record_open(&r, bytes, size);
+  u->ended = (uint32_t)tm_record_get(&r, ((uint64_t)1 << u->env.bind->input_count) - 1);
+  u->emitted = tm_record_get(&r, UINT64_MAX);
+  return tm_record_close(&r, err);
 }
 
 static void union_close(void *self) {

@@ -64,13 +64,17 @@ typedef struct tm_stage {
   int (*share)(const tm_bind *bind, uint32_t lanes, tm_budget *budget, void **out_shared,
                tm_error *err);
   int (*open)(const tm_stage_env *env, void **out_self, tm_error *err);
+  /* Right after open, and in every lane before any other call to any of them; the bytes are those
+   * of the same lane, and there are as many lanes as there were. The lane then goes on with the
+   * word that the instance answered last; one that was blocked gets a resume(). */
   int (*restore)(void *self, const void *bytes, size_t size, tm_error *err);
   /* `taken` is consumed on every path. */
   tm_flow (*push)(void *self, uint32_t port, tm_batch *taken, tm_out *out, tm_error *err);
   tm_flow (*resume)(void *self, tm_out *out, tm_error *err);
   tm_flow (*advance)(void *self, uint32_t port, int64_t watermark_us, int64_t *out_watermark_us,
                      tm_out *out, tm_error *err);
-  /* Appends the state of this instance; between any two calls. NULL: stateless. */
+  /* Appends the state of this instance, its part of the shared object included; between any two
+   * calls, also once it has finished. NULL: stateless. */
   int (*save)(void *self, tm_bytes *out, tm_error *err);
   /* No more input on that port. Once all ports ended: FINISHED when everything is out. */
   tm_flow (*finish)(void *self, uint32_t port, tm_out *out, tm_error *err);

@@ -69,6 +69,25 @@ static int compare_values(const tm_column *a, uint32_t i, const tm_column *b, ui
   return 0;
 }
 
+bool tm_sort_has_signs(const tm_schema *schema) {
+  for (uint32_t i = 0; i < schema->count; i++) {
+    if (schema->fields[i].type.kind == TM_FLOAT64) return true;
+  }
+  return false;
+}
+
+/* Rows that look different must not come in the order of the lanes. */
+static int compare_signs(const tm_sort_spec *spec, tm_sort_place a, tm_sort_place b) {
+  for (uint32_t n = 0; n < spec->key_count; n++) {
+    const tm_column *x = &a.batch->columns[spec->keys[n].column];
+    const tm_column *y = &b.batch->columns[spec->keys[n].column];
+    if (tm_type_physical(x->type) != TM_PHYSICAL_F64 || tm_column_is_null(x, a.row)) continue;
+    double p = ((const double *)x->data)[a.row], q = ((const double *)y->data)[b.row];
+    if (p == 0 && signbit(p) != signbit(q)) return signbit(p) ? -1 : 1;
+  }
+  return 0;
+}
+
 int tm_sort_compare(const tm_sort_spec *spec, tm_sort_place a, tm_sort_place b, uint32_t from,
                     uint32_t to) {
   for (uint32_t n = from; n < to; n++) {
@@ -82,7 +101,7 @@ int tm_sort_compare(const tm_sort_spec *spec, tm_sort_place a, tm_sort_place b, 
     int order = compare_values(x, a.row, y, b.row);
     if (order != 0) return spec->keys[n].descending ? -order : order;
   }
-  return 0;
+  return spec->signs && to == spec->key_count ? compare_signs(spec, a, b) : 0;
 }
 
 static tm_sort_place place_of(const tm_sorter *s, const tm_sort_row *row) {
@@ -162,7 +181,7 @@ static bool prefix_is_exact(const tm_sort_spec *spec) {
 
 static void sort_run(const tm_sorter *s, tm_sort_run *run, tm_sort_row *other) {
   radix_sort(run->rows, other, run->count);
-  bool final = s->prefix_is_exact && s->spec->key_count <= 1;
+  bool final = s->prefix_is_exact && s->spec->key_count <= 1 && !s->spec->signs;
   for (uint32_t i = 0; i < run->count;) {
     uint32_t end = i + 1;
     while (end < run->count && run->rows[end].prefix == run->rows[i].prefix) end++;

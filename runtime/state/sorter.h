@@ -15,6 +15,7 @@ typedef struct tm_sort_spec {
   const tm_schema *schema;
   const tm_sort_key *keys;
   uint32_t key_count;
+  bool signs;      /* rows that are equal by all keys go by the signs of their zeros, -0 first */
   /* top-N only: the first `group_keys` keys name the group, those up to `rank_keys` decide ranks */
   uint32_t group_keys, rank_keys;
   uint64_t head;   /* rows kept of each group; 0: all */
@@ -76,7 +77,10 @@ int tm_sort_merge_init(tm_sort_merge *merge, tm_budget *budget, const tm_sort_sp
 uint32_t tm_sort_merge_next(tm_sort_merge *merge, tm_sort_place *out, uint32_t max);
 void tm_sort_merge_deinit(tm_sort_merge *merge);
 
-/* Compares two rows by keys [from, to): <0, 0, >0. Nulls last, NaN greatest, strings by bytes. */
+/* Whether a row may hold a zero with a sign. */
+bool tm_sort_has_signs(const tm_schema *schema);
+/* Compares two rows by keys [from, to): <0, 0, >0. Nulls last, NaN greatest, strings by bytes, 0
+ * equal to -0; up to the last key, `signs` counts too. */
 int tm_sort_compare(const tm_sort_spec *spec, tm_sort_place a, tm_sort_place b, uint32_t from,
                     uint32_t to);
 /* A batch of those rows (strings stay views into the sorters' batches). NULL: out of memory. */

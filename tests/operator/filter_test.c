@@ -3,23 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/fixture.h"
 #include "tests/support/row_function.h"
 #include "tests/support/stage_harness.h"
 #include "tests/support/values.h"
-
-static tm_budget *budget;
-static tm_arena arena;
-
-static void setup(void) {
-  budget = tm_budget_create(NULL, "test", 0);
-  tm_arena_init(&arena, budget);
-}
-
-static void teardown(void) {
-  tm_arena_deinit(&arena);
-  tm_arena_pool_clear();
-  tm_budget_destroy(budget);
-}
 
 TestSuite(filter, .init = setup, .fini = teardown);
 

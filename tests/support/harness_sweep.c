@@ -12,7 +12,7 @@ static const char *describe(const harness_mode *m, const harness_expected *e, ch
                             size_t room) {
   (void)snprintf(out, room, "%s (seed %llu, %u lanes, batches of %u%s%s%s, allocation %llu)",
                  e->label, (unsigned long long)m->seed, m->lanes, m->batch_rows,
-                 m->odd_batches ? ", odd" : "", m->save ? ", saved" : "",
+                 m->odd_batches ? ", odd" : "", m->save > 0 ? ", saved" : "",
                  m->threads ? ", threads" : "", (unsigned long long)m->fail_at);
   return out;
 }
@@ -41,9 +41,9 @@ static void run_sizes(const harness_case *c, const harness_expected *e, uint32_t
     run(c, &m, e);
     m.odd_batches = true;
     run(c, &m, e);
-    m.save = true;
+    m.save = 100;
     run(c, &m, e);
-    m.save = false;
+    m.save = 0;
     m.threads = true;
     run(c, &m, e);
   }
@@ -62,7 +62,7 @@ static void close_everywhere(const harness_case *c, uint32_t lanes) {
 }
 
 static void refuse_memory(const harness_case *c, const harness_expected *e, uint32_t lanes,
-                          bool save) {
+                          uint32_t save) {
   harness_mode m = {.seed = 5, .lanes = lanes, .batch_rows = 7, .odd_batches = true, .save = save};
   for (int quiet = 0; quiet < QUIET_RUNS;) {
     m.fail_at++;
@@ -76,9 +76,9 @@ void harness_sweep(const harness_case *c, const harness_expected *e) {
     run_sizes(c, e, lanes, 100 * lanes);
     run_sizes(c, e, lanes, 100 * lanes + 50);
     close_everywhere(c, lanes);
-    refuse_memory(c, e, lanes, false);
+    refuse_memory(c, e, lanes, 0);
   }
-  refuse_memory(c, e, 2, true);
+  refuse_memory(c, e, 2, 100);
   harness_damage(c, e);
 }
 
@@ -94,7 +94,7 @@ void harness_check(const harness_case *c, const harness_expected *e) {
 }
 
 void harness_damage(const harness_case *c, const harness_expected *e) {
-  harness_mode m = {.seed = 3, .lanes = 2, .batch_rows = 5, .odd_batches = true, .save = true,
+  harness_mode m = {.seed = 3, .lanes = 2, .batch_rows = 5, .odd_batches = true, .save = 100,
                     .damage = true};
   run(c, &m, e);
 }

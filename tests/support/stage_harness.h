@@ -40,7 +40,8 @@ typedef struct harness_mode {
   uint32_t batch_rows;           /* of inputs (at most) and outputs */
   bool odd_batches;              /* dead rows, garbage under nulls, held by others */
   bool threads;
-  bool save;                     /* save, close, open, restore between any two calls */
+  uint32_t save;                 /* percent of the calls before which everything is saved, closed,
+                                    opened and restored */
   bool damage;                   /* with save: restores damaged states too, each in a life of its own */
   uint64_t close_at;             /* closes instead of that call (1 is the first); 0: never */
   uint64_t fail_at;              /* the nth request for memory fails; 0: none */
