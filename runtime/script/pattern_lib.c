@@ -141,8 +141,8 @@ static void push_replacement(lua_State *L, const char *text, tm_pattern_match *f
     lua_pushvalue(L, 3);
     lua_call(L, push_captures(L, text, found, true), 1);
   } else {
-    if (tm_pattern_check_captures(found) != TM_PATTERN_FOUND) {
-      refuse(L, TM_PATTERN_ERROR, found->error);
+    if (found->count > 0 && found->captures[0].size == TM_PATTERN_UNFINISHED) {
+      refuse(L, TM_PATTERN_ERROR, "unfinished capture");
     }
     push_capture(L, text, found, 0);
     lua_gettable(L, 3);

@@ -95,7 +95,7 @@ static void store_keep(run *r, uint32_t row, bool keeps) {
   r->result->keep[row] = keeps;
 }
 
-/* A field that no column takes is a slip of the pen, as `nmae`: its column would be null for ever. */
+/* A field that no column takes is a slip of the pen, as `nmae`: `name` would be null for ever. */
 static bool has_stray_field(lua_State *L, const run *r, char *message, size_t size) {
   lua_pushnil(L);
   while (lua_next(L, AT_RESULT) != 0) {

@@ -1,4 +1,4 @@
-/* tests/script/front_test.c: scripts and the graphs that they describe, and scripts that are wrong. */
+/* tests/script/front_test.c: scripts and the graphs that they describe; scripts that are wrong. */
 #include "script_fixture.h"
 
 TestSuite(script_front, .init = fixture_setup, .fini = fixture_teardown);
@@ -98,12 +98,14 @@ Test(script_front, aggregates) {
     {"agg { tm.max({ function(r) return r.a end, 'decimal(12,2)' }):as 'm' }",
      "agg@2 <- 0 {aggs={{agg=\"max\", as=\"m\", of=function@2, type=\"decimal(12,2)\"}}, keys={}}"},
     {"agg { tm.quantile('a', 0.95, { where = function(r) return true end }):as 'p' }",
-     "agg@2 <- 0 {aggs={{agg=\"quantile\", as=\"p\", of=\"a\", q=0.95, where=function@2}}, keys={}}"},
+     "agg@2 <- 0 {aggs={{agg=\"quantile\", as=\"p\", of=\"a\", q=0.95, where=function@2}}, "
+     "keys={}}"},
     {"agg { tm.first 'a', b = tm.last 'a', c = tm.stddev 'a', d = tm.variance 'a', "
      "e = tm.median 'a', f = tm.count_distinct 'a' }",
      "agg@2 <- 0 {aggs={{agg=\"first\", as=\"a\", of=\"a\"}, {agg=\"last\", as=\"b\", of=\"a\"}, "
      "{agg=\"stddev\", as=\"c\", of=\"a\"}, {agg=\"variance\", as=\"d\", of=\"a\"}, "
-     "{agg=\"median\", as=\"e\", of=\"a\"}, {agg=\"count_distinct\", as=\"f\", of=\"a\"}}, keys={}}"},
+     "{agg=\"median\", as=\"e\", of=\"a\"}, "
+     "{agg=\"count_distinct\", as=\"f\", of=\"a\"}}, keys={}}"},
   };
   expect_steps(all, sizeof all / sizeof *all);
 }
@@ -224,7 +226,8 @@ Test(script_front, wrong_arguments) {
      "E103:2 join needs its keys in 'on' {on = \"id\", on = { \"id\", left = \"right\" }, "
      "or on = {} for a one-row side}"},
     {T "return t:join(t, { on = 'a', kind = 'outer' })",
-     "E103:2 'outer' is no kind of join ['outer'] {kind is inner, left, right, full, semi or anti}"},
+     "E103:2 'outer' is no kind of join ['outer'] "
+     "{kind is inner, left, right, full, semi or anti}"},
     {T "return t:join(t, { on = 'a', kind = 'lefft' })",
      "E103:2 'lefft' is no kind of join ['lefft'] (did you mean 'left'?) "
      "{kind is inner, left, right, full, semi or anti}"},

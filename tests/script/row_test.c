@@ -111,7 +111,8 @@ Test(script_row, errors_refuse_one_row_and_name_the_line) {
      "x int64", "1\n2\n3", "v int64", "1\nlua: two @3\n3\n"},
     {"local function f(r)\n  error({ code = 1 })\nend", "x int64", "1", "v int64",
      "lua: table @2\n"},
-    {"local function f(r) error(setmetatable({}, { __tostring = function() return 'own' end })) end",
+    {"local own = setmetatable({}, { __tostring = function() return 'own' end }) "
+     "local function f(r) error(own) end",
      "x int64", "1", "v int64", "lua: own @1\n"},
     {"local function g(x)\n  return x.y.z\nend\nlocal function f(r) local v = g({}) return v end",
      "x int64", "1", "v int64", "lua: attempt to index a nil value (field 'y') @2\n"},
