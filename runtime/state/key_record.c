@@ -7,7 +7,7 @@
 enum { BLOCK_KEYS = 1024 };
 
 static void save_texts(const tm_str *texts, uint32_t count, tm_record_writer *writer) {
-  uint32_t sizes[BLOCK_KEYS];
+  uint32_t sizes[BLOCK_KEYS] = {0};
   uint64_t total = 0;
   for (uint32_t i = 0; i < count; i++) total += sizes[i] = texts[i].size;
   tm_record_put_bytes(writer, sizes, count * sizeof *sizes);
