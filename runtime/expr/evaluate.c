@@ -90,12 +90,20 @@ static void remember(tm_eval *e, const tm_expr *x, tm_vec *vec) {
   vec->data_owned = vec->valid_owned = 0;
 }
 
-static void forget(tm_eval *e, uint32_t mark) {
-  while (e->memo_count > mark) {
+/* A branch is evaluated between these two; returns what leave wants. */
+static uint32_t enter_branch(tm_eval *e) {
+  uint32_t outer = e->scope;
+  e->scope = e->memo_count;
+  return outer;
+}
+
+static void leave_branch(tm_eval *e, uint32_t outer) {
+  while (e->memo_count > e->scope) {
     uint16_t slot = e->memo_order[--e->memo_count];
     tm_vec_release(e, &e->memo[slot]);
     e->memo_used[slot] = 0;
   }
+  e->scope = outer;
 }
 
 /* ---------------------------------------------------------------- leaves */
@@ -128,7 +136,8 @@ static void constant_value(const tm_expr *x, tm_vec *out) {
 /* ---------------------------------------------------------------- control */
 
 TM_DEFINE_BINARY(and_bytes, uint8_t, uint8_t, uint8_t, x & y)
-TM_DEFINE_BINARY(or_bytes, uint8_t, uint8_t, uint8_t, x | y)
+/* (x or y) with a y that is not needed, and so may be anything, is x. */
+TM_DEFINE_BINARY(or_bytes, uint8_t, uint8_t, uint8_t, (x | y) & 1)
 TM_DEFINE_UNARY(not_byte, uint8_t, uint8_t, x ^ 1)
 
 /* AND, OR and IF of bools as bytes, by way of the selection. */
@@ -298,12 +307,12 @@ static void scatter_valid(const tm_rows *rows, const tm_vec *from, uint8_t *to) 
 }
 
 static int branch_value(tm_eval *e, const tm_expr *x, tm_rows *rows, tm_vec *out) {
-  uint32_t mark = e->memo_count;
+  uint32_t outer = enter_branch(e);
   *out = (tm_vec){0};
   int status = tm_eval_value(e, x, rows, out);
   /* A remembered vector goes with its branch, so the branch's result must not be one. */
-  if (status == 0 && e->memo_count > mark && out->data_owned == 0 && !out->constant) {
-    for (uint32_t i = mark; i < e->memo_count; i++) {
+  if (status == 0 && e->memo_count > e->scope && out->data_owned == 0 && !out->constant) {
+    for (uint32_t i = e->scope; i < e->memo_count; i++) {
       tm_vec *memo = &e->memo[e->memo_order[i]];
       if (memo->data == out->data && memo->data_owned != 0) {
         out->data_owned = memo->data_owned;
@@ -315,7 +324,7 @@ static int branch_value(tm_eval *e, const tm_expr *x, tm_rows *rows, tm_vec *out
       }
     }
   }
-  forget(e, mark);
+  leave_branch(e, outer);
   return status;
 }
 
@@ -365,18 +374,18 @@ static int select_steps(tm_eval *e, const tm_expr *x, tm_rows *set, tm_rows *yes
   const tm_expr *a = x->children[0], *b = x->children[1];
   tm_rows first = {0}, rest = {0}, second = {0};
   if (tm_eval_select(e, a, set, &first, x->op == TM_X_OR ? &rest : NULL) != 0) return -1;
-  uint32_t mark = e->memo_count;
+  if (x->op == TM_X_AND && first.count == 0) {
+    *yes = first;
+    return 0;
+  }
+  uint32_t outer = enter_branch(e);
   if (x->op == TM_X_AND) {
-    if (first.count == 0) {
-      *yes = first;
-      return 0;
-    }
     if (tm_eval_select(e, b, &first, yes, NULL) != 0) return -1;
   } else {
     if (tm_eval_select(e, b, &rest, &second, NULL) != 0) return -1;
     if (tm_rows_union(e, &first, &second, yes) != 0) return -1;
   }
-  forget(e, mark);
+  leave_branch(e, outer);
   tm_rows_release(e, &first);
   tm_rows_release(e, &rest);
   tm_rows_release(e, &second);
@@ -386,11 +395,12 @@ static int select_steps(tm_eval *e, const tm_expr *x, tm_rows *set, tm_rows *yes
 static int select_if(tm_eval *e, const tm_expr *x, tm_rows *set, tm_rows *yes) {
   tm_rows then = {0}, otherwise = {0}, a = {0}, b = {0};
   if (tm_eval_select(e, x->children[0], set, &then, &otherwise) != 0) return -1;
-  uint32_t mark = e->memo_count;
+  uint32_t outer = enter_branch(e);
   if (tm_eval_select(e, x->children[1], &then, &a, NULL) != 0) return -1;
-  forget(e, mark);
+  leave_branch(e, outer);
+  outer = enter_branch(e);
   if (tm_eval_select(e, x->children[2], &otherwise, &b, NULL) != 0) return -1;
-  forget(e, mark);
+  leave_branch(e, outer);
   if (tm_rows_union(e, &a, &b, yes) != 0) return -1;
   tm_rows_release(e, &then);
   tm_rows_release(e, &otherwise);

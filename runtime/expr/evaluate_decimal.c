@@ -52,8 +52,9 @@ static void tighten(tm_eval *e, const tm_expr *x, const tm_rows *set, tm_vec *ve
   if (vec->constant || vec->wide) return;
   int bits = tm_decimal_bits(e, set, vec->data);
   if (bits < vec->bits) vec->bits = (uint8_t)bits;
-  if (x->slot != 0 && x->slot < TM_EXPR_SLOTS_MAX && e->memo_used[x->slot]) {
-    e->memo[x->slot].bits = vec->bits;
+  /* Worth keeping, but only for what is remembered for these rows, not for more of them. */
+  for (uint32_t i = e->scope; i < e->memo_count; i++) {
+    if (e->memo_order[i] == x->slot) e->memo[x->slot].bits = vec->bits;
   }
 }
 

@@ -176,8 +176,23 @@ static size_t print_value(const tm_expr *x, const tm_vec *a, uint32_t row, char 
   }
 }
 
-static int text_value(tm_eval *e, const tm_expr *x, const tm_rows *set, const tm_vec *a,
-                      tm_vec *out) {
+/* tostring shows the sign of a NaN, which is whatever the processor made of it in the VM. */
+static int miss_nans(tm_eval *e, tm_rows *set, const tm_vec *a) {
+  const double *values = a->data;
+  uint8_t *bad = tm_eval_buffer(e, 1);
+  if (bad == NULL) return -1;
+  for (uint32_t k = 0; k < set->count; k++) {
+    uint32_t row = tm_rows_at(set, k);
+    double value = values[a->constant ? 0 : row];
+    bad[row] = value != value;
+  }
+  int status = tm_eval_drop(e, set, bad);
+  tm_eval_buffer_release(e, 1, bad);
+  return status;
+}
+
+static int text_value(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *a, tm_vec *out) {
+  if (x->misses && miss_nans(e, set, a) != 0) return -1;
   tm_str *to = tm_vec_make(e, out, 16);
   char *room = text_room(e, 0);
   size_t left = 0;

@@ -19,7 +19,7 @@ static void eval_init(tm_eval *e, const tm_batch *batch, tm_arena *scratch, tm_a
   e->text = text;
   e->missed = NULL;
   e->missed_count = 0;
-  e->memo_count = 0;
+  e->memo_count = e->scope = 0;
   e->failed = e->borrows = false;
   e->capacity = slice_rows(batch->rows);
 }

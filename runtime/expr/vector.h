@@ -42,6 +42,7 @@ typedef struct tm_eval {
   uint8_t memo_used[TM_EXPR_SLOTS_MAX];
   uint16_t memo_order[TM_EXPR_SLOTS_MAX];
   uint32_t memo_count;
+  uint32_t scope;           /* entries of memo_order from here on belong to the innermost branch */
 } tm_eval;
 
 /* evaluate.c. All that return int: 0, or -1 when out of memory. ---------------------------- */

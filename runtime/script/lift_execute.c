@@ -352,7 +352,10 @@ static void arithmetic(way *w, tm_lua_code code) {
   } else if (code.op == OP_ADDI || code.op == OP_SHRI || code.op == OP_SHLI) {
     int event = behind.c - FIRST_EVENT;
     b = integer(w, behind.sb);
-    if (behind.op == OP_MMBINI && event >= 0 && event < 12) op = events[event];
+    /* (The VM adds 0 for `x - 0`, and -0.0 + 0 is 0.0.) */
+    bool adds_zero = code.op == OP_ADDI && code.sc == 0 && a.kind == TM_SYM_EXPR &&
+                     a.x->type.kind == TM_FLOAT64;
+    if (behind.op == OP_MMBINI && event >= 0 && event < 12 && !adds_zero) op = events[event];
   } else {
     b = constant(w, code.c);
   }

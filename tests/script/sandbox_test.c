@@ -17,8 +17,9 @@ static void expect_values(const expectation *all, size_t count) {
 /* All keys and values that pairs gives, and that next gives. */
 #define WALK(table)                                                                             \
   "(function() local s, u, t = '', '', " table " "                                              \
-  "for k, v in pairs(t) do s = s .. tostring(k) .. ' ' end local k = next(t) while k ~= nil do u = u .. tostring(k) .. ' ' "         \
-  "k = next(t, k) end assert(s == u, u) return s end)()"
+  "for k, v in pairs(t) do s = s .. tostring(k) .. ' ' end "                                    \
+  "local k = next(t) while k ~= nil do u = u .. tostring(k) .. ' ' k = next(t, k) end "         \
+  "assert(s == u, u) return s end)()"
 
 Test(script_sandbox, pairs_and_next_go_in_the_order_of_keys) {
   const expectation all[] = {
