@@ -31,7 +31,7 @@ typedef struct tm_lift_report {
   tm_lift_verdict verdict;
   uint32_t rows, missed, refused; /* refused: by the VM, all of them missed */
   bool may_raise;
-  char why[600];
+  char why[1200];
   tm_error err;
   char text[400];    /* the trees */
   char types[200];   /* of the result, as DDL */
