@@ -216,7 +216,7 @@ void tm_accumulate_extreme(const tm_grouped *in, const tm_column *values, bool g
 
 void tm_accumulate_neutral(tm_type type, bool greatest, void *state, uint32_t from,
                            uint32_t to) {
-  const __int128 least = (__int128)1 << 127;
+  const __int128 least = (__int128)((unsigned __int128)1 << 127);
   switch (tm_type_physical(type)) {
     case TM_PHYSICAL_U8: FILL(uint8_t, 0, UINT8_MAX); return;
     case TM_PHYSICAL_I32: FILL(int32_t, INT32_MIN, INT32_MAX); return;

@@ -93,7 +93,7 @@ const tm_expr *tm_lift_return_leaf(tm_lift_ctx *ctx, tm_lift_state *state, const
                                    uint32_t count) {
   tm_lift_leaf wanted = {.returns = true, .line = ctx->line, .result_count = count};
   if (count > TM_LIFT_RETURNS_MAX) wanted.result_count = TM_LIFT_RETURNS_MAX;
-  memcpy(wanted.results, results, wanted.result_count * sizeof *results);
+  if (count > 0) memcpy(wanted.results, results, wanted.result_count * sizeof *results);
   for (uint32_t i = ctx->leaf_count; i-- > 0;) {
     tm_lift_leaf *leaf = &ctx->leaves[i];
     if (!leaf->returns || leaf->result_count != wanted.result_count) continue;
