@@ -473,12 +473,12 @@ static bool work(way *w, tm_lua_code code) {
 }
 
 static bool compare(way *w, tm_lua_code code) {
-  tm_sym a = reg(w, code.a);
+  const int a = code.a; /* a register only where the instruction is one of these */
   switch (code.op) {
-    case OP_EQ: compare_branch(w, code, TM_X_EQ, a, reg(w, code.b)); return true;
-    case OP_LT: compare_branch(w, code, TM_X_LT, a, reg(w, code.b)); return true;
-    case OP_LE: compare_branch(w, code, TM_X_LE, a, reg(w, code.b)); return true;
-    case OP_EQK: compare_branch(w, code, TM_X_EQ, a, constant(w, code.b)); return true;
+    case OP_EQ: compare_branch(w, code, TM_X_EQ, reg(w, a), reg(w, code.b)); return true;
+    case OP_LT: compare_branch(w, code, TM_X_LT, reg(w, a), reg(w, code.b)); return true;
+    case OP_LE: compare_branch(w, code, TM_X_LE, reg(w, a), reg(w, code.b)); return true;
+    case OP_EQK: compare_branch(w, code, TM_X_EQ, reg(w, a), constant(w, code.b)); return true;
     case OP_EQI: compare_immediate(w, code, TM_X_EQ); return true;
     case OP_LTI: compare_immediate(w, code, TM_X_LT); return true;
     case OP_LEI: compare_immediate(w, code, TM_X_LE); return true;
