@@ -82,7 +82,7 @@ def text(kind, value):
         case "float64":
             return float_text(value)
         case "decimal":
-            return f"{value:.{kind.scale}f}"
+            return f"{value + 0:.{kind.scale}f}"  # + 0: decimals have no negative zero
         case "bytes":
             return base64.b64encode(value).decode()
         case "date":
