@@ -392,6 +392,52 @@ static int select_steps(tm_eval *e, const tm_expr *x, tm_rows *set, tm_rows *yes
   return 0;
 }
 
+/* The terms of an AND chain up to the first that is not cheap, for all rows at once: a pass over
+ * the slice costs less than a list of rows does. *rest: the terms behind; NULL: none. */
+static int select_cheap_terms(tm_eval *e, const tm_expr *x, tm_rows *set, tm_rows *yes,
+                              const tm_expr **rest) {
+  tm_rows asked = {0};
+  tm_vec mask = {0}, term = {0};
+  const tm_expr *head = x->children[0];
+  *rest = x->children[1];
+  if (tm_rows_clone(e, set, &asked) != 0 || tm_eval_value(e, head, &asked, &mask) != 0) return -1;
+  uint8_t *both = NULL;
+  while (*rest != NULL) {
+    bool chain = (*rest)->op == TM_X_AND && !(*rest)->cheap;
+    head = chain ? (*rest)->children[0] : *rest;
+    if (!head->cheap) break;
+    if (both == NULL && (both = tm_eval_buffer(e, 1)) == NULL) return -1;
+    if (tm_eval_value(e, head, &asked, &term) != 0) return -1;
+    and_bytes(mask.data, mask.constant, term.data, term.constant, both, NULL, e->total);
+    tm_vec_release(e, &term);
+    tm_vec_release(e, &mask);
+    mask = (tm_vec){.data = both, .data_owned = 1};
+    both = NULL;
+    term = (tm_vec){0};
+    *rest = chain ? (*rest)->children[1] : NULL;
+  }
+  if (tm_vec_flatten(e, 1, &asked, &mask) != 0) return -1;
+  int status = tm_rows_of_mask(e, &asked, mask.data, yes);
+  tm_vec_release(e, &mask);
+  tm_rows_release(e, &asked);
+  return status;
+}
+
+static int select_chain(tm_eval *e, const tm_expr *x, tm_rows *set, tm_rows *yes) {
+  tm_rows first = {0};
+  const tm_expr *rest;
+  if (select_cheap_terms(e, x, set, &first, &rest) != 0) return -1;
+  if (rest == NULL || first.count == 0) {
+    *yes = first;
+    return 0;
+  }
+  uint32_t outer = enter_branch(e);
+  if (tm_eval_select(e, rest, &first, yes, NULL) != 0) return -1;
+  leave_branch(e, outer);
+  tm_rows_release(e, &first);
+  return 0;
+}
+
 static int select_if(tm_eval *e, const tm_expr *x, tm_rows *set, tm_rows *yes) {
   tm_rows then = {0}, otherwise = {0}, a = {0}, b = {0};
   if (tm_eval_select(e, x->children[0], set, &then, &otherwise) != 0) return -1;
@@ -428,7 +474,10 @@ int tm_eval_select(tm_eval *e, const tm_expr *x, tm_rows *set, tm_rows *yes, tm_
     return status;
   }
   int status;
-  if (x->op == TM_X_AND || (x->op == TM_X_OR && !x->cheap)) {
+  bool dense = tm_rows_dense(e, set);
+  if (x->op == TM_X_AND && dense && x->children[0]->cheap && !x->cheap) {
+    status = select_chain(e, x, set, yes);
+  } else if ((x->op == TM_X_AND || x->op == TM_X_OR) && !(x->cheap && dense)) {
     status = select_steps(e, x, set, yes);
   } else if (x->op == TM_X_IF && !x->cheap) {
     status = select_if(e, x, set, yes);

@@ -152,7 +152,9 @@ static int miss_invalid_text(tm_eval *e, tm_rows *set, const tm_vec *a) {
     uint32_t row = tm_rows_at(set, k);
     if (row_is_null(a, row)) continue;
     const tm_str *value = &values[a->constant ? 0 : row];
-    bad[row] = !tm_utf8_valid(tm_str_bytes(value), value->size);
+    bool ascii = value->size <= TM_STR_INLINE &&
+                 ((value->words[0] >> 32 | value->words[1]) & UINT64_C(0x8080808080808080)) == 0;
+    bad[row] = !ascii && !tm_utf8_valid(tm_str_bytes(value), value->size);
   }
   return drop_bad(e, set, bad);
 }

@@ -47,6 +47,28 @@ static void clip(int64_t from, int64_t to, uint32_t size, uint32_t *out_start, u
   *out_size = from > to ? 0 : (uint32_t)(to - from + 1);
 }
 
+/* As tm_str_make; where `behind` (readable bytes from text on) allows it, by two loads and masks
+ * instead of a copy of unknown length. */
+TM_INLINE tm_str cut(const char *text, uint32_t size, uint32_t behind) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  if (size > TM_STR_INLINE || behind < TM_STR_INLINE) return tm_str_make(text, size);
+  uint32_t first;
+  uint64_t then;
+  memcpy(&first, text, 4);
+  memcpy(&then, text + 4, 8);
+  uint32_t high = size < 4 ? 0 : size - 4;
+  if (size < 4) first &= (UINT32_C(1) << 8 * size) - 1;
+  then = high == 8 ? then : then & ((UINT64_C(1) << 8 * high) - 1);
+  tm_str s;
+  s.words[0] = size | (uint64_t)first << 32;
+  s.words[1] = then;
+  return s;
+#else
+  (void)behind;
+  return tm_str_make(text, size);
+#endif
+}
+
 static int substring_value(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *a,
                            tm_vec *out) {
   tm_vec from = {0}, to = {0};
@@ -61,7 +83,7 @@ static int substring_value(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_
     uint32_t row = tm_rows_at(set, k), start, size;
     const tm_str *whole = str_at(a, row);
     clip(int_at(&from, row), int_at(&to, row), whole->size, &start, &size);
-    result[row] = tm_str_make(tm_str_bytes(whole) + start, size);
+    result[row] = cut(tm_str_bytes(whole) + start, size, whole->size - start);
     borrows |= size > TM_STR_INLINE;
   }
   e->borrows |= borrows;

@@ -18,11 +18,13 @@ static int64_t key_word(tm_type key, const tm_constant *value) {
   return key.kind == TM_DATE ? value->i32 : value->i64;
 }
 
-static void *copy_values(tm_arena *arena, tm_type type, uint32_t count, const tm_constant *from) {
+/* An array in physical form, behind `skip` zeros. */
+static void *copy_values(tm_arena *arena, tm_type type, uint32_t skip, uint32_t count,
+                         const tm_constant *from) {
   size_t width = tm_type_width(type);
-  char *values = tm_arena_alloc(arena, count * width + 1);
+  char *values = tm_arena_zero(arena, (skip + count) * width + 1);
   for (uint32_t i = 0; i < count && values != NULL; i++) {
-    memcpy(values + i * width, &from[i], width);
+    memcpy(values + (skip + i) * width, &from[i], width);
   }
   return values;
 }
@@ -60,10 +62,10 @@ tm_probe *tm_probe_create(tm_arena *arena, tm_type key, tm_type value, const cha
   tm_probe *probe = tm_arena_zero(arena, sizeof *probe);
   if (probe == NULL) return NULL;
   *probe = (tm_probe){.key = key, .value = value, .name = name, .count = count};
-  probe->values = copy_values(arena, value, count, values);
+  probe->values = copy_values(arena, value, 1, count, values);
   if (probe->values == NULL) return NULL;
   if (key.kind == TM_STRING) {
-    probe->texts = copy_values(arena, key, count, keys);
+    probe->texts = copy_values(arena, key, 0, count, keys);
     return probe->texts != NULL && fill_slots(probe, arena) ? probe : NULL;
   }
   uint64_t *words = tm_arena_alloc(arena, count * sizeof *words + 1);
@@ -107,8 +109,25 @@ static uint32_t find_text(const tm_probe *probe, const tm_str *text) {
   return probe->slot_of[at];
 }
 
+/* A load a row, and none that the key decides: what lies outside reads the first slot for nothing. */
+static void find_in_span(const tm_probe *probe, const tm_rows *set, const int64_t *restrict keys,
+                         uint32_t *restrict found) {
+  const uint32_t *restrict slot_of = probe->slot_of;
+  uint64_t least = (uint64_t)probe->least, span = probe->span;
+  for (uint32_t k = 0; k < set->count; k++) {
+    uint32_t row = tm_rows_at(set, k);
+    uint64_t at = (uint64_t)keys[row] - least;
+    uint32_t inside = at < span;
+    found[row] = slot_of[inside ? at : 0] & (0 - inside);
+  }
+}
+
 static void find_rows(const tm_probe *probe, const tm_rows *set, const tm_vec *keys,
                       uint32_t *found) {
+  if (probe->span != 0 && probe->key.kind == TM_INT64 && !keys->constant) {
+    find_in_span(probe, set, keys->data, found);
+    return;
+  }
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k), i = keys->constant ? 0 : row;
     if (probe->key.kind == TM_STRING) {
@@ -129,7 +148,7 @@ static void find_rows(const tm_probe *probe, const tm_rows *set, const tm_vec *k
     for (uint32_t k = 0; k < set->count; k++) {                                             \
       uint32_t row = tm_rows_at(set, k), entry = found[row];                                \
       valid[row] = entry != 0;                                                              \
-      if (entry != 0) to[row] = from[entry - 1];                                            \
+      to[row] = from[entry]; /* of 0 the zero in front */                                   \
     }                                                                                       \
   }
 FETCH(fetch_1, uint8_t)

@@ -16,7 +16,7 @@ typedef struct tm_probe {
   const uint32_t *slot_of;
   const uint64_t *words;  /* int64 and date keys */
   const tm_str *texts;    /* string keys */
-  const void *values;     /* an array of the value's physical form */
+  const void *values;     /* in the value's physical form, entry i at i + 1 */
   /* Integer keys that lie close together are found by subtraction: */
   int64_t least;
   uint32_t span;          /* 0: not so; else slot_of has span entries */

@@ -2,7 +2,7 @@
  *
  * Scratch is an arena of its own a call; its blocks come from the thread's pool, so nothing is
  * asked of the heap. Where a tree is a column of the batch, the batch's data is the result. */
-#include "expr/vector.h"
+#include "expr/loops.h"
 
 #include <assert.h>
 
@@ -187,6 +187,17 @@ int tm_expr_evaluate(tm_expr_run *run, const tm_expr *const *trees, uint32_t tre
 
 /* ---------------------------------------------------------------- selection */
 
+/* Rows of a slice as rows of the batch. */
+TM_CLONES static void write_rows(const tm_rows *set, uint32_t base, uint32_t *restrict out) {
+  const uint32_t *restrict rows = set->rows;
+  uint32_t count = set->count;
+  if (rows == NULL) {
+    for (uint32_t k = 0; k < count; k++) out[k] = base + k;
+  } else {
+    for (uint32_t k = 0; k < count; k++) out[k] = base + rows[k];
+  }
+}
+
 static int select_slices(tm_expr_run *run, tm_eval *e, const tm_expr *tree, uint32_t *rows_out,
                          uint32_t *out_count) {
   uint32_t nth = 0, count = 0;
@@ -194,7 +205,7 @@ static int select_slices(tm_expr_run *run, tm_eval *e, const tm_expr *tree, uint
     tm_rows set, yes = {0};
     if (slice_set(e, run->batch, &nth, &set) != 0) return -1;
     if (set.count > 0 && (tm_eval_select(e, tree, &set, &yes, NULL) != 0 || e->failed)) return -1;
-    for (uint32_t k = 0; k < yes.count; k++) rows_out[count + k] = e->base + tm_rows_at(&yes, k);
+    write_rows(&yes, e->base, rows_out + count);
     count += yes.count;
     tm_rows_release(e, &yes);
     if (slice_end(e, run, &set) != 0) return -1;

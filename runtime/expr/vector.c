@@ -136,22 +136,38 @@ int tm_rows_union(tm_eval *e, const tm_rows *a, const tm_rows *b, tm_rows *out) 
   return 0;
 }
 
-/* Eight rows at a time: often none or all of them hold. */
-static uint32_t compress_all(const uint8_t *restrict mask, uint32_t n, uint32_t *restrict out) {
+/* Which of eight rows hold, as their numbers one behind the other, a byte each: for every pattern. */
+#define BIT(m, k) ((uint64_t)((m) >> (k) & 1))
+#define UP1(m) (8 * BIT(m, 0))
+#define UP2(m) (UP1(m) + 8 * BIT(m, 1))
+#define UP3(m) (UP2(m) + 8 * BIT(m, 2))
+#define UP4(m) (UP3(m) + 8 * BIT(m, 3))
+#define UP5(m) (UP4(m) + 8 * BIT(m, 4))
+#define UP6(m) (UP5(m) + 8 * BIT(m, 5))
+#define UP7(m) (UP6(m) + 8 * BIT(m, 6))
+#define PACKED(m)                                                                                \
+  (BIT(m, 1) << UP1(m) | 2 * BIT(m, 2) << UP2(m) | 3 * BIT(m, 3) << UP3(m) |                     \
+   4 * BIT(m, 4) << UP4(m) | 5 * BIT(m, 5) << UP5(m) | 6 * BIT(m, 6) << UP6(m) |                 \
+   7 * BIT(m, 7) << UP7(m))
+#define PACKED4(m) PACKED(m), PACKED((m) + 1), PACKED((m) + 2), PACKED((m) + 3)
+#define PACKED16(m) PACKED4(m), PACKED4((m) + 4), PACKED4((m) + 8), PACKED4((m) + 12)
+#define PACKED64(m) PACKED16(m), PACKED16((m) + 16), PACKED16((m) + 32), PACKED16((m) + 48)
+static const uint64_t packed_rows[256] = {PACKED64(0), PACKED64(64), PACKED64(128), PACKED64(192)};
+
+/* `out` has room for n rounded up to 8: what is written behind the result is overwritten next. */
+TM_CLONES static uint32_t compress_all(const uint8_t *restrict mask, uint32_t n,
+                                       uint32_t *restrict out) {
   uint32_t kept = 0, i = 0;
   for (; i + 8 <= n; i += 8) {
     uint64_t eight;
     memcpy(&eight, mask + i, sizeof eight);
     if (eight == 0) continue;
-    if (eight == UINT64_C(0x0101010101010101)) {
-      for (uint32_t k = 0; k < 8; k++) out[kept + k] = i + k;
-      kept += 8;
-      continue;
-    }
-    for (uint32_t k = 0; k < 8; k++) {
-      out[kept] = i + k;
-      kept += mask[i + k];
-    }
+    /* gathers the low bits of the bytes, the first row's lowest */
+    uint32_t bits = (uint32_t)(eight * UINT64_C(0x0102040810204080) >> 56);
+    uint64_t rows = packed_rows[bits];
+    uint32_t *to = out + kept;
+    for (uint32_t k = 0; k < 8; k++) to[k] = i + (uint32_t)(rows >> 8 * k & 0xff);
+    kept += (uint32_t)__builtin_popcount(bits);
   }
   for (; i < n; i++) {
     out[kept] = i;
