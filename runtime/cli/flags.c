@@ -84,9 +84,9 @@ static bool is_date(const char *text) {
 static int set_workers(const flag *f, const char *value, tm_cli_flags *flags, tm_error *err) {
   char *end;
   long workers = strtol(value, &end, 10);
-  if (*end != '\0' || end == value || workers < 1) return bad_value(f, value, err);
-  if (workers > WORKERS_MAX) {
-    return tm_fail(err, TM_E_USAGE, "--workers is at most %d", WORKERS_MAX);
+  if (*end != '\0' || end == value || workers < 1 || workers > WORKERS_MAX) {
+    return tm_fail(err, TM_E_USAGE, "--%s wants a number from 1 to %d, not '%.60s'", f->name,
+                   WORKERS_MAX, value);
   }
   flags->workers = (uint32_t)workers;
   return 0;

@@ -6,7 +6,7 @@
 
 #include "base/env.h"
 
-enum { LINE_MAX_BYTES = 400 };
+enum { LINE_MAX_BYTES = 400, LINES_BELOW_MAX = 12 };
 
 typedef struct style { const char *error, *dim, *bold, *off; } style;
 
@@ -40,8 +40,8 @@ static bool find_line(line_finder *f, const char *bytes, size_t size) {
   return false;
 }
 
-static bool read_line(const tm_error *err, const char *text, line_finder *f) {
-  *f = (line_finder){.line = 1, .wanted = err->script_line};
+static bool read_line(const tm_error *err, const char *text, int line, line_finder *f) {
+  *f = (line_finder){.line = 1, .wanted = line};
   if (text != NULL) {
     find_line(f, text, strlen(text));
   } else {
@@ -64,25 +64,44 @@ static bool is_name_byte(char c) {
   return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* The token as a word of its own, else anywhere; NULL: not on the line. */
-static const char *find_token(const char *line, const char *token) {
+/* The token as a word of its own; NULL: not on the line. */
+static const char *find_word(const char *line, const char *token) {
   size_t size = strlen(token);
-  if (size == 0) return NULL;
   for (const char *at = strstr(line, token); at != NULL; at = strstr(at + 1, token)) {
     bool begins = at == line || !is_name_byte(at[-1]);
     if (begins && !is_name_byte(at[size])) return at;
   }
-  return strstr(line, token);
+  return NULL;
+}
+
+/* The token as a word, else anywhere; where the line lacks it, in the lines below: a call's long
+ * schema may begin there. `f` becomes the line that has it. */
+static const char *find_token(const tm_error *err, const char *text, line_finder *f) {
+  if (err->token[0] == '\0') return NULL;
+  const char *at = find_word(f->text, err->token);
+  if (at == NULL) at = strstr(f->text, err->token);
+  line_finder below;
+  for (int i = 1; at == NULL && i < LINES_BELOW_MAX; i++) {
+    if (!read_line(err, text, err->script_line + i, &below)) continue;
+    if (find_word(below.text, err->token) == NULL) continue;
+    *f = below;
+    at = find_word(f->text, err->token);
+  }
+  return at;
 }
 
 static void print_source(const tm_error *err, const char *text, const style *s) {
   line_finder f;
-  if (err->script_line <= 0 || !read_line(err, text, &f)) return;
+  if (err->script_line <= 0 || !read_line(err, text, err->script_line, &f)) return;
   fprintf(stderr, "%s%4d |%s %s\n", s->dim, err->script_line, s->off, f.text);
-  const char *at = find_token(f.text, err->token);
+  const char *at = find_token(err, text, &f);
   if (at == NULL) {
     if (err->note[0] != '\0') fprintf(stderr, "%s     |%s %s\n", s->dim, s->off, err->note);
     return;
+  }
+  if (f.wanted > err->script_line + 1) fprintf(stderr, "%s     | …%s\n", s->dim, s->off);
+  if (f.wanted != err->script_line) {
+    fprintf(stderr, "%s%4d |%s %s\n", s->dim, f.wanted, s->off, f.text);
   }
   fprintf(stderr, "%s     |%s ", s->dim, s->off);
   for (const char *c = f.text; c < at; c++) {
@@ -108,7 +127,7 @@ static const char *kept_of(const tm_error *err) {
   if (err->kept[0] != '\0') return err->kept;
   int status = tm_error_exit(err->code);
   if (status == 2) return "nothing was run";
-  if (status == 3) return "no output was published but refused rows";
+  if (status == 3) return "no output was published; refused rows that have an endpoint were";
   return "nothing was published; outputs are as they were";
 }
 

@@ -68,6 +68,14 @@ static int status_of(const tm_error *err) {
   return tm_error_exit(err->code);
 }
 
+/* Which step met the end of the budget is chance; what helps is the same. */
+static void advise_memory(const tm_cli_job *job, tm_error *err) {
+  if (err->code != TM_E_MEMORY || err->help[0] != '\0' || job->budget == NULL) return;
+  uint64_t limit = tm_budget_limit(job->budget);
+  tm_error_help(err, "the budget is %.1f MB: --memory gives more, fewer --workers need less",
+                (double)limit / (1024 * 1024));
+}
+
 static int run_job(tm_cli_job *job, const tm_cli_flags *flags, tm_error *err) {
   if (flags->dry_run) {
     fprintf(stderr, "%s: fine; nothing was run (--dry-run)\n", job->plan->graph->job.script);
@@ -105,7 +113,10 @@ int tm_cli_run(const tm_cli_flags *flags) {
   tm_env_get()->signal_handle(SIGTERM, on_signal);
   int done = tm_cli_job_open(&job, flags, path, &err);
   if (done == 0) done = run_job(&job, flags, &err);
-  if (done < 0) tm_cli_message_print(&err, flags->color, flags->text);
+  if (done < 0) {
+    advise_memory(&job, &err);
+    tm_cli_message_print(&err, flags->color, flags->text);
+  }
   tm_cli_job_close(&job);
   return done < 0 ? status_of(&err) : 0;
 }

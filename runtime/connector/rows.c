@@ -141,7 +141,11 @@ static int refuse(const tm_value *row, size_t index, const char *field, tm_error
                   const char *what, tm_error *err) {
   tm_fail(err, code, "row %zu of tm.rows: '%s' %s", index + 1, field, what);
   if (row->script_line > 0) err->script_line = row->script_line;
-  tm_error_token(err, field, "");
+  const tm_value *v = tm_value_get(row, field);
+  char quoted[40];
+  if (v == NULL || v->kind != TM_VALUE_TEXT || v->size + 3 > sizeof quoted) return -1;
+  snprintf(quoted, sizeof quoted, "\"%s\"", v->text);
+  tm_error_token(err, quoted, "");
   return -1;
 }
 

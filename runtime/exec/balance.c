@@ -148,6 +148,9 @@ int tm_balance_max_bad(const tm_plan *plan, const tm_run_result *result, tm_erro
             l->rejected, l->in, said);
     tm_refuse_place(err, plan, bind);
     tm_error_token(err, "max_bad", "");
+    const char *path = bind->rejects_to == NULL
+                           ? NULL : tm_value_text(bind->rejects_to->options, "path", NULL);
+    if (path != NULL) tm_error_help(err, "why each row was refused stands in %s", path);
     return -1;
   }
   return 0;

@@ -113,8 +113,12 @@ static int bind_stage(const tm_graph *graph, const char *what, tm_bind *bind, tm
   for (uint32_t i = 0; i < bind->output->count; i++) {
     const char *name = bind->output->fields[i].name;
     if ((uint32_t)tm_schema_find(bind->output, name) == i) continue;
-    tm_fail(err, TM_E_COLUMNS, "column '%s' comes twice", name);
-    tm_error_token(err, name, "");
+    if (bind->stage->inputs != 2) {
+      tm_fail(err, TM_E_COLUMNS, "column '%s' comes twice", name);
+      tm_error_token(err, name, "");
+      return -1;
+    }
+    tm_fail(err, TM_E_COLUMNS, "%s: both sides have a column '%s'", bind->verb, name);
     return tm_error_help(err, "take = { new = \"%s\" } or prefix renames columns of the right side",
                          name);
   }
