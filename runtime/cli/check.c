@@ -5,6 +5,7 @@
 
 #include "cli/job.h"
 #include "cli/message.h"
+#include "cli/report.h"
 
 static int check_one(const tm_cli_flags *flags, const char *path) {
   tm_error err = {0};
@@ -16,7 +17,7 @@ static int check_one(const tm_cli_flags *flags, const char *path) {
     uint32_t sources = 0, sinks = 0;
     for (uint32_t i = 0; i < job.plan->node_count; i++) {
       sources += job.plan->nodes[i]->input_count == 0;
-      sinks += job.plan->nodes[i]->stage->sink;
+      sinks += tm_cli_report_is_output(job.plan, i);
     }
     printf("%s: fine: %s '%s', %u source%s, %u output%s\n", path,
            job.plan->graph->job.stream ? "stream" : "batch", job.plan->graph->job.pipeline, sources,
