@@ -76,7 +76,7 @@ static void round_trip(tm_format_options options, const char *format, uint64_t s
     size_t size;
     char *text = rig_write(&r, table, &size);
     rows_list wanted = {0};
-    rows_list_add_batch(&wanted, table, NULL);
+    rig_add_rows(&wanted, table, NULL);
     r.block_bytes = 1 + rows_below(&random, 500);
     r.batch_rows = 1 + rows_below(&random, 9);
     rig_answer a = rig_read(&r, text, size);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "format/cell_text.h"
+
 enum { PAD = TM_BLOCK_PAD };
 
 typedef struct run {
@@ -45,10 +47,43 @@ static int filter(void *context, tm_batch *batch, tm_error *err) {
   return 0;
 }
 
+static char *put_cell(char *to, const tm_column *c, uint32_t row) {
+  if (c->type.kind == TM_NULLTYPE || tm_column_is_null(c, row)) return to + sprintf(to, "null");
+  if (tm_type_physical(c->type) != TM_PHYSICAL_STR) return to + tm_cell_text_print(c, row, to);
+  const tm_str *s = &((const tm_str *)c->data)[row];
+  *to++ = '\'';
+  for (uint32_t i = 0; i < s->size; i++) {
+    char byte = tm_str_bytes(s)[i];
+    *to++ = byte == '\0' ? '\1' : byte; /* so that it stays one C string */
+  }
+  *to++ = '\'';
+  return to;
+}
+
+void rig_add_rows(rows_list *list, const tm_batch *batch, const uint8_t *needed) {
+  for (uint32_t k = 0; k < batch->selected; k++) {
+    uint32_t row = tm_batch_row(batch, k);
+    size_t room = 1;
+    for (uint32_t i = 0; i < batch->schema->count; i++) {
+      const tm_column *c = &batch->columns[i];
+      bool text = c->data != NULL && tm_type_physical(c->type) == TM_PHYSICAL_STR;
+      room += TM_PRINT_MAX + (text && !tm_column_is_null(c, row) ? ((tm_str *)c->data)[row].size : 0);
+    }
+    char *line = malloc(room), *to = line;
+    for (uint32_t i = 0; i < batch->schema->count; i++) {
+      if (i > 0) *to++ = '|';
+      bool wanted = needed == NULL || needed[i];
+      to = wanted ? put_cell(to, &batch->columns[i], row) : to + sprintf(to, "-");
+    }
+    *to = '\0';
+    rows_list_add(list, line);
+  }
+}
+
 static void take_batch(run *r, tm_batch *batch) {
   r->answer->batches++;
   cr_assert(batch->rows <= r->rig->batch_rows);
-  rows_list_add_batch(&r->answer->rows, batch, r->rig->needed);
+  rig_add_rows(&r->answer->rows, batch, r->rig->needed);
   for (uint32_t k = 0; k < batch->selected; k++) {
     char line[32];
     sprintf(line, "%" PRIu64, batch->ordinals[tm_batch_row(batch, k)]);

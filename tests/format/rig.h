@@ -21,7 +21,7 @@ typedef struct rig {
 
 typedef struct rig_answer {
   tm_error err;      /* code 0: it was read to its end */
-  rows_list rows;    /* as rows.h writes them */
+  rows_list rows;    /* cells with '|' between them, as they are written; strings in quotes */
   rows_list lines;   /* the line of each row, as text */
   rows_list refused; /* "line reason raw" */
   rows_list messages;
@@ -30,6 +30,8 @@ typedef struct rig_answer {
 
 rig rig_default(const char *format, const char *ddl);
 rig_answer rig_read(const rig *r, const char *data, size_t size);
+/* The selected rows of a batch, in that form. */
+void rig_add_rows(rows_list *list, const tm_batch *batch, const uint8_t *needed);
 void rig_clear(rig_answer *answer);
 
 /* Reads a text and compares; '\n' between the lines of `rows` and `refused`. */
