@@ -119,7 +119,8 @@ def _with_value(rng, flow):
         column = rng.choice(constants)
         value = rng.choice(column.pool)
         lua, sql = ct.lua_literal(column.type, value), ct.sql_literal(column.type, value)
-        return expressions.Expression(lua, sql, lambda env: value, column.type, column.tame), lua
+        marks = {"type": column.type, "tame": column.tame, "plain": column.plain}
+        return expressions.Expression(lua, sql, lambda env: value, **marks), lua
     made = expressions.value(rng, flow.columns)
     return made, typed(rng, made)
 
