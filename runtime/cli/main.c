@@ -67,7 +67,17 @@ int tm_cli_help(const tm_cli_flags *flags) {
   return 0;
 }
 
+/* Where one of the three standard files is closed, the first file that a job opened would take its
+ * place, and messages would land in it. */
+static void hold_standard_files(void) {
+  const tm_env *env = tm_env_get();
+  int file = 0;
+  while (file >= 0 && file <= 2) file = env->open("/dev/null", TM_OPEN_READ);
+  if (file > 2) env->close(file);
+}
+
 int main(int count, char **arguments) {
+  hold_standard_files();
   tm_env_get()->signal_handle(SIGPIPE, SIG_IGN);
   if (count < 2) {
     tm_cli_flags_help(NULL);
