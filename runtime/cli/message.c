@@ -109,7 +109,7 @@ static void print_source(const tm_error *err, const char *text, const style *s) 
   }
   fputs(s->error, stderr);
   for (size_t i = 0; i < strlen(err->token); i++) fputc('^', stderr);
-  fprintf(stderr, "%s %s\n", s->off, err->note);
+  fprintf(stderr, "%s%s%s\n", s->off, err->note[0] != '\0' ? " " : "", err->note);
 }
 
 /* Further lines of a help text stand below its first. */
