@@ -39,13 +39,27 @@ static const char *rough(double value, char out[32]) {
   return out;
 }
 
+enum { BAR_CELLS = 24 };
+
+/* ▕████████░░░░▏ 67% */
+static void print_bar(double share) {
+  int full = (int)(share * BAR_CELLS);
+  fputs("▕", stderr);
+  for (int i = 0; i < BAR_CELLS; i++) fputs(i < full ? "█" : "░", stderr);
+  fprintf(stderr, "▏ %2.0f%%  ", share * 100);
+}
+
 void tm_cli_report_progress(const tm_run_progress *p) {
   if (p->elapsed_us < QUIET_US || !tm_env_get()->is_terminal(2)) return;
   char rows[32], out[32], rate[32];
   double seconds = (double)p->elapsed_us / 1e6;
-  fprintf(stderr, "\r\033[K%s rows in · %s out · %s rows/s · %.0f s",
-          rough((double)p->rows_in, rows), rough((double)p->rows_out, out),
-          rough((double)p->rows_in / seconds, rate), seconds);
+  fputs("\r\033[K", stderr);
+  if (p->share >= 0) print_bar(p->share < 1 ? p->share : 1);
+  fprintf(stderr, "%s rows in · %s out · %s rows/s · %.0f s", rough((double)p->rows_in, rows),
+          rough((double)p->rows_out, out), rough((double)p->rows_in / seconds, rate), seconds);
+  if (p->share > 0.01 && p->share < 1) {
+    fprintf(stderr, " · ETA %.0f s", seconds * (1 - p->share) / p->share);
+  }
   fflush(stderr);
   line_is_open = true;
 }

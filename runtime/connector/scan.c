@@ -382,6 +382,17 @@ static tm_flow scan_resume(void *self, tm_out *out, tm_error *err) {
   return TM_FLOW_MORE;
 }
 
+/* Pipes have no size: then nobody knows how far it is. */
+static void scan_measure(void *object, uint64_t *done, uint64_t *total) {
+  const scan_shared *s = object;
+  *done = tm_block_reader_bytes(s->reader);
+  *total = 0;
+  for (uint32_t i = 0; i < s->files.count; i++) {
+    if (s->files.items[i].size == 0) return;
+    *total += s->files.items[i].size;
+  }
+}
+
 const tm_stage tm_stage_scan = {
   .size = sizeof(tm_stage),
   .name = "csv",
@@ -395,4 +406,5 @@ const tm_stage tm_stage_scan = {
   .resume = scan_resume,
   .close = scan_close,
   .unshare = scan_unshare,
+  .measure = scan_measure,
 };

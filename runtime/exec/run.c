@@ -136,9 +136,25 @@ static void worker_close(worker *w) {
 
 /* ---------------------------------------------------------------- the main thread */
 
+/* How much of all inputs was read; negative where one of them does not know. */
+static double share_read(const tm_run *run, void *const *shared) {
+  uint64_t done = 0, total = 0;
+  for (uint32_t i = 0; i < run->plan->node_count; i++) {
+    const tm_bind *bind = run->plan->nodes[i];
+    if (bind->input_count > 0) continue;
+    uint64_t its_done = 0, its_total = 0;
+    if (bind->stage->measure != NULL) bind->stage->measure(shared[i], &its_done, &its_total);
+    if (its_total == 0) return -1;
+    done += its_done;
+    total += its_total;
+  }
+  return total == 0 ? -1 : (double)done / (double)total;
+}
+
 static void show_progress(tm_run *run, const worker *workers, int64_t begin_us) {
   if (run->options->progress == NULL) return;
-  tm_run_progress progress = {.elapsed_us = tm_env_get()->monotonic_us() - begin_us};
+  tm_run_progress progress = {.elapsed_us = tm_env_get()->monotonic_us() - begin_us,
+                              .share = share_read(run, run->shared)};
   for (uint32_t i = 0; i < run->plan->node_count; i++) {
     const tm_bind *bind = run->plan->nodes[i];
     for (uint32_t k = 0; k < run->lanes; k++) {
@@ -305,6 +321,7 @@ int tm_run_plan(const tm_plan *plan, tm_budget *budget, const tm_run_options *op
   if (run.cancelled == NULL || result->nodes == NULL || shared == NULL || workers == NULL) {
     return tm_fail(err, TM_E_MEMORY, "run: out of memory");
   }
+  run.shared = shared;
   run_init(&run);
   bool opened = share_all(&run, shared, err) == 0;
   for (uint32_t i = 0; opened && i < run.lanes; i++) {

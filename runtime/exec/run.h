@@ -6,6 +6,7 @@
 
 typedef struct tm_run_progress {
   uint64_t rows_in, rows_out; /* of all sources; into all sinks */
+  double share;               /* of the input, 0 to 1; negative: unknown */
   int64_t elapsed_us;
 } tm_run_progress;
 

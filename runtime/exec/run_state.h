@@ -10,6 +10,7 @@ struct tm_run {
   tm_budget *budget;
   uint32_t lanes;
   const tm_run_options *options;
+  void **shared;        /* of the stages, per node */
   tm_mutex mutex;
   tm_cond cond;
   uint32_t generation;  /* of wakes; under the mutex */

@@ -40,6 +40,8 @@ struct tm_block_reader {
   tm_split split;
   bool skipping;   /* the rest of a record that was too long */
   bool failed;
+  uint64_t bytes_before; /* of the files that are done */
+  uint64_t bytes;        /* of all; atomic */
 };
 
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "reading: out of memory"); }
@@ -91,6 +93,7 @@ static int open_next(tm_block_reader *r, tm_error *err) {
 }
 
 static void close_file(tm_block_reader *r) {
+  r->bytes_before += tm_input_bytes(r->input);
   tm_input_close(r->input);
   r->input = NULL;
   tm_block_release(r->next);
@@ -340,8 +343,14 @@ tm_block_answer tm_block_reader_take(tm_block_reader *r, tm_block **out, tm_erro
   *out = NULL;
   tm_env_get()->mutex_lock(&r->mutex);
   tm_block_answer answer = r->failed ? TM_BLOCK_END : take(r, out, err);
+  uint64_t bytes = r->bytes_before + (r->input == NULL ? 0 : tm_input_bytes(r->input));
+  __atomic_store_n(&r->bytes, bytes, __ATOMIC_RELAXED);
   /* Nobody reads on behind a damaged place. */
   if (answer == TM_BLOCK_FAILED) r->failed = true;
   tm_env_get()->mutex_unlock(&r->mutex);
   return answer;
+}
+
+uint64_t tm_block_reader_bytes(const tm_block_reader *r) {
+  return __atomic_load_n(&r->bytes, __ATOMIC_RELAXED);
 }

@@ -23,6 +23,8 @@ tm_block_reader *tm_block_reader_create(tm_budget *budget, const tm_reading *rea
                                         tm_error *err);
 /* Thread-safe. *out has one reference. */
 tm_block_answer tm_block_reader_take(tm_block_reader *reader, tm_block **out, tm_error *err);
+/* Bytes of the files that were read so far; from any thread. */
+uint64_t tm_block_reader_bytes(const tm_block_reader *reader);
 /* Blocks may outlive it; their layouts do not. */
 void tm_block_reader_destroy(tm_block_reader *reader);
 

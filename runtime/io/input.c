@@ -18,6 +18,7 @@ struct tm_input {
   bool started, ended; /* compression is known; the file has no more bytes */
   uint8_t *raw;
   size_t raw_capacity, raw_at, raw_size;
+  uint64_t bytes;        /* read of the file */
   tm_decompress *decompress;
 };
 
@@ -86,6 +87,8 @@ void tm_input_close(tm_input *in) {
   tm_free(in->budget, in, sizeof *in);
 }
 
+uint64_t tm_input_bytes(const tm_input *in) { return in->bytes; }
+
 bool tm_input_is_pipe(const tm_input *in) { return in->pipe; }
 
 /* As tm_input_read, but of the file itself. */
@@ -99,6 +102,7 @@ static int64_t read_file(tm_input *in, void *out, size_t size, int64_t wait_us, 
   int64_t got = env->read(in->file, out, size);
   if (got < 0) return tm_fail(err, TM_E_READ, "%s: %s", in->path, tm_env_error_text((int)got));
   if (got == 0) in->ended = true;
+  in->bytes += (uint64_t)got;
   return got;
 }
 

@@ -26,6 +26,8 @@ int tm_input_open(tm_input **out, tm_budget *budget, const char *path, const tm_
 /* Up to `size` bytes; 0 is the end. TM_INPUT_LATER where a pipe has nothing within wait_us
  * (negative: waits for ever). -1 with err: TM_E_READ, TM_E_CORRUPT. */
 int64_t tm_input_read(tm_input *input, void *out, size_t size, int64_t wait_us, tm_error *err);
+/* Bytes read of the file itself so far, compressed as it may be. */
+uint64_t tm_input_bytes(const tm_input *input);
 bool tm_input_is_pipe(const tm_input *input); /* reading may wait */
 void tm_input_close(tm_input *input);
 

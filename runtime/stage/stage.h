@@ -84,6 +84,8 @@ typedef struct tm_stage {
   void (*cancel)(void *self);
   void (*close)(void *self);
   void (*unshare)(void *shared);
+  /* A source: how far it has come, in units of its own; total 0: unknown. From any thread. */
+  void (*measure)(void *shared, uint64_t *done, uint64_t *total);
   /* A sink: does all of publishing that can fail for want of space; every sink is sealed before the
    * first is published. NULL: nothing. */
   int (*seal)(void *shared, tm_error *err);
