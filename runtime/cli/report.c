@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/env.h"
+#include "format/json_text.h"
 #include "kernel/print.h"
 #include "store/durable_write.h"
 
@@ -120,15 +121,7 @@ void tm_cli_report_done(const tm_plan *plan, const tm_run_result *r, bool steps)
 
 static bool put_text(tm_bytes *out, const char *text) {
   if (text == NULL) return tm_bytes_append_text(out, "null");
-  if (!tm_bytes_append_byte(out, '"')) return false;
-  for (; *text != '\0'; text++) {
-    unsigned char c = (unsigned char)*text;
-    bool done = c == '"' || c == '\\' ? tm_bytes_format(out, "\\%c", c)
-                : c < 0x20            ? tm_bytes_format(out, "\\u%04x", c)
-                                      : tm_bytes_append_byte(out, c);
-    if (!done) return false;
-  }
-  return tm_bytes_append_byte(out, '"');
+  return tm_json_text_string(out, text, strlen(text));
 }
 
 static bool put_ledger(tm_bytes *out, const tm_ledger *l) {

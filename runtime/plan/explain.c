@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "expr/function.h"
+#include "format/json_text.h"
 
 /* ---------------------------------------------------------------- facts */
 
@@ -119,15 +120,7 @@ bool tm_explain_text(const tm_plan *plan, tm_bytes *out) {
 
 static bool json_text(tm_bytes *out, const char *text) {
   if (text == NULL) return tm_bytes_append_text(out, "null");
-  if (!tm_bytes_append_byte(out, '"')) return false;
-  for (; *text != '\0'; text++) {
-    unsigned char c = (unsigned char)*text;
-    bool done = c == '"' || c == '\\' ? tm_bytes_format(out, "\\%c", c)
-                : c < 0x20            ? tm_bytes_format(out, "\\u%04x", c)
-                                      : tm_bytes_append_byte(out, c);
-    if (!done) return false;
-  }
-  return tm_bytes_append_byte(out, '"');
+  return tm_json_text_string(out, text, strlen(text));
 }
 
 static bool json_key(tm_bytes *out, const char *key, bool first) {
