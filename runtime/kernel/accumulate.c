@@ -282,12 +282,4 @@ void tm_accumulate_float_products(const double *restrict a, const double *restri
     products[i] = product;
     rests[i] = tame ? rest : 0;
   }
-  for (uint32_t i = 0; i < count; i++) {
-    uint64_t bits;
-    memcpy(&bits, &rests[i], sizeof bits);
-    int drop = 1075 - 72 - (int)(bits >> 52 & 0x7ff);
-    if (drop <= 0 || fabs(products[i]) < 0x1p-19) continue;
-    bits = drop >= 53 ? 0 : bits & UINT64_MAX << drop;
-    memcpy(&rests[i], &bits, sizeof bits);
-  }
 }

@@ -43,8 +43,7 @@ void tm_accumulate_neutral(tm_type type, bool greatest, void *state, uint32_t fr
  * written for a null is any number. */
 void tm_accumulate_doubles(const tm_column *values, const uint32_t *rows, uint32_t count,
                            double *out);
-/* products[i] + rests[i] is a[i] * b[i], down to 2^-72 where the product is not below 2^-19: digits
- * beneath would not fit exact sums of ordinary numbers, and are lost on no variance. */
+/* products[i] + rests[i] is exactly a[i] * b[i]; for enormous numbers the rest is 0. */
 void tm_accumulate_float_products(const double *a, const double *b, uint32_t count,
                                   double *products, double *rests);
 

@@ -251,6 +251,15 @@ double tm_exact_sum_result(const tm_exact_sum *sum) {
   return tm_exact_wide_result(&all);
 }
 
+double tm_exact_sum_result_small(const tm_exact_sum *sum) {
+  double special;
+  if (sum->wide != NULL && special_result(sum->wide, &special)) return special;
+  tm_exact_wide all = gather(sum);
+  memmove(all.limb, all.limb + 1, (TM_EXACT_LIMBS - 1) * sizeof *all.limb); /* a limb is 64 bits */
+  all.limb[TM_EXACT_LIMBS - 1] = all.limb[TM_EXACT_LIMBS - 1] >> 63 ? UINT64_MAX : 0;
+  return tm_exact_wide_result(&all);
+}
+
 double tm_exact_sum_result_pair(const tm_exact_sum *sum, double *low) {
   double high = tm_exact_sum_result(sum);
   *low = 0;

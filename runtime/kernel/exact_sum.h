@@ -60,6 +60,9 @@ double tm_exact_sum_result(const tm_exact_sum *sum);
  * sum, for differences of sums such as a variance. *low is 0 where the result is not finite. */
 double tm_exact_sum_result_pair(const tm_exact_sum *sum, double *low);
 
+/* The double nearest to the sum times 2^-64: for means of sums that are too large for a double. */
+double tm_exact_sum_result_small(const tm_exact_sum *sum);
+
 /* Bytes that depend on the value alone, little-endian on every machine. Returns how many. */
 size_t tm_exact_sum_write(const tm_exact_sum *sum, uint8_t out[TM_EXACT_BYTES_MAX]);
 /* *sum is all zeros before. Returns how many bytes it took; -1: out of memory, -2: not a sum. */

@@ -52,6 +52,21 @@ static double u256_to_double(const tm_u256 *value) {
   return ldexp((double)word, bits - 64);
 }
 
+static tm_twofold two_sum(double a, double b) {
+  double sum = a + b, rest = sum - a;
+  return (tm_twofold){sum, (a - (sum - rest)) + (b - rest)};
+}
+
+/* The upper 53 bits, and what is below them. */
+static tm_twofold u256_to_twofold(const tm_u256 *value, bool minus) {
+  int low_bits = tm_u256_bits(value) - 53;
+  if (low_bits <= 0) return (tm_twofold){minus ? -(double)value->limb[0] : (double)value->limb[0], 0};
+  tm_u256 top = tm_u256_shift(value, -low_bits), whole = tm_u256_shift(&top, low_bits), rest;
+  for (int i = 0; i < 4; i++) rest.limb[i] = value->limb[i] ^ whole.limb[i];
+  double high = ldexp((double)top.limb[0], low_bits), low = u256_to_double(&rest);
+  return minus ? two_sum(-high, -low) : two_sum(high, low);
+}
+
 double tm_wide_mean_double(tm_wide_sum sum, int64_t count) {
   tm_u256 value = magnitude_of(&sum), quotient;
   /* 64 bits more than the whole part: enough for a double of any quotient above 1. */
@@ -82,7 +97,7 @@ static tm_u256 multiply_signed(tm_u256 magnitude, tm_u128 factor, bool minus) {
   return low;
 }
 
-double tm_wide_cross(int64_t count, tm_wide_sum xy, tm_wide_sum x, tm_wide_sum y) {
+tm_twofold tm_wide_cross(int64_t count, tm_wide_sum xy, tm_wide_sum x, tm_wide_sum y) {
   tm_u256 y_size = magnitude_of(&y);
   tm_u256 a = multiply_signed(magnitude_of(&xy), (tm_u128)count, is_minus(&xy));
   tm_u256 b = multiply_signed(magnitude_of(&x), tm_u256_low(&y_size), is_minus(&x) != is_minus(&y));
@@ -94,16 +109,10 @@ double tm_wide_cross(int64_t count, tm_wide_sum xy, tm_wide_sum x, tm_wide_sum y
   }
   bool minus = a.limb[3] >> 63;
   tm_u256 size = minus ? multiply_signed(a, 1, true) : a;
-  double cross = u256_to_double(&size);
-  return minus ? -cross : cross;
+  return u256_to_twofold(&size, minus);
 }
 
 /* ------------------------------------------------------------------ pairs of doubles */
-
-static tm_twofold two_sum(double a, double b) {
-  double sum = a + b, rest = sum - a;
-  return (tm_twofold){sum, (a - (sum - rest)) + (b - rest)};
-}
 
 static tm_twofold two_product(double a, double b) {
   double product = a * b;
@@ -116,30 +125,52 @@ static tm_twofold multiply(tm_twofold a, tm_twofold b) {
   return out;
 }
 
-double tm_twofold_mean(tm_twofold sum, int64_t count) {
-  double n = (double)count, mean = sum.high / n;
-  if (!isfinite(mean)) return mean;
-  double rest = -fma(mean, n, -sum.high);
-  return mean + (rest + sum.low) / n;
+static tm_twofold divide(tm_twofold a, double b) {
+  double quotient = a.high / b;
+  if (!isfinite(quotient)) return (tm_twofold){quotient, 0};
+  return two_sum(quotient, (-fma(quotient, b, -a.high) + a.low) / b);
 }
 
-double tm_twofold_cross(int64_t count, tm_twofold xy, tm_twofold x, tm_twofold y) {
+double tm_twofold_mean(tm_twofold sum, int64_t count) { return divide(sum, (double)count).high; }
+
+tm_twofold tm_twofold_cross(int64_t count, tm_twofold xy, tm_twofold x, tm_twofold y) {
   tm_twofold a = multiply((tm_twofold){(double)count, 0}, xy), b = multiply(x, y);
-  if (!isfinite(a.high) || !isfinite(b.high)) return a.high - b.high;
+  if (!isfinite(a.high) || !isfinite(b.high)) return (tm_twofold){a.high - b.high, 0};
   tm_twofold high = two_sum(a.high, -b.high), low = two_sum(a.low, -b.low);
-  return high.high + (high.low + low.high + low.low);
+  tm_twofold cross = two_sum(high.high, high.low + low.high + low.low);
+  /* What is left of equal numbers is no more than the last of 106 bits can hold. */
+  return fabs(cross.high) <= fabs(a.high) * 0x1p-100 ? (tm_twofold){0, 0} : cross;
+}
+
+tm_twofold tm_twofold_add(tm_twofold a, tm_twofold b) {
+  if (!isfinite(a.high) || !isfinite(b.high)) return (tm_twofold){a.high + b.high, 0};
+  tm_twofold high = two_sum(a.high, b.high), low = two_sum(a.low, b.low);
+  tm_twofold middle = two_sum(high.low, low.high), out = two_sum(high.high, middle.high);
+  return two_sum(out.high, out.low + middle.low + low.low);
 }
 
 /* ------------------------------------------------------------------ results */
 
-double tm_moments_variance(int64_t count, double cross) {
-  double n = (double)count;
-  return cross < 0 ? 0 : cross / (n * (n - 1));
+static tm_twofold variance(int64_t count, tm_twofold cross, double unit) {
+  if (cross.high <= 0) return (tm_twofold){0, 0};
+  tm_twofold mean = divide(divide(cross, (double)count), (double)(count - 1));
+  return divide(divide(mean, unit), unit);
 }
 
-bool tm_moments_correlation(double cross_xy, double cross_xx, double cross_yy, double *out) {
-  if (cross_xx <= 0 || cross_yy <= 0) return false;
-  double value = cross_xy / (sqrt(cross_xx) * sqrt(cross_yy));
+double tm_moments_variance(int64_t count, tm_twofold cross, double unit) {
+  return variance(count, cross, unit).high;
+}
+
+double tm_moments_deviation(int64_t count, tm_twofold cross, double unit) {
+  tm_twofold square = variance(count, cross, unit);
+  double root = sqrt(square.high);
+  if (!(root > 0) || !isfinite(root)) return root;
+  return root + (-fma(root, root, -square.high) + square.low) / (2 * root);
+}
+
+bool tm_moments_correlation(tm_twofold xy, tm_twofold xx, tm_twofold yy, double *out) {
+  if (xx.high <= 0 || yy.high <= 0) return false;
+  double value = xy.high / (sqrt(xx.high) * sqrt(yy.high));
   *out = value > 1 ? 1 : value < -1 ? -1 : value;
   return true;
 }

@@ -19,16 +19,19 @@ bool tm_wide_to_i128(tm_wide_sum sum, __int128 *out);
 bool tm_wide_mean(tm_wide_sum sum, int64_t count, int digits, __int128 *out);
 /* The same as a double. */
 double tm_wide_mean_double(tm_wide_sum sum, int64_t count);
+tm_twofold tm_twofold_add(tm_twofold a, tm_twofold b);
 double tm_twofold_mean(tm_twofold sum, int64_t count);
 
 /* count * xy - x * y: count times the sum of (x - mean x) * (y - mean y). The sums x and y of
  * integers are of 64-bit values (at most 100 bits). */
-double tm_wide_cross(int64_t count, tm_wide_sum xy, tm_wide_sum x, tm_wide_sum y);
-double tm_twofold_cross(int64_t count, tm_twofold xy, tm_twofold x, tm_twofold y);
+tm_twofold tm_wide_cross(int64_t count, tm_wide_sum xy, tm_wide_sum x, tm_wide_sum y);
+tm_twofold tm_twofold_cross(int64_t count, tm_twofold xy, tm_twofold x, tm_twofold y);
 
-/* Sample variance out of the cross of x with itself, for count >= 2. */
-double tm_moments_variance(int64_t count, double cross);
+/* Sample variance and standard deviation out of the cross of x with itself, for count >= 2; the
+ * numbers are the x that was added up divided by unit. */
+double tm_moments_variance(int64_t count, tm_twofold cross, double unit);
+double tm_moments_deviation(int64_t count, tm_twofold cross, double unit);
 /* false where it is undefined: one of the two does not vary. */
-bool tm_moments_correlation(double cross_xy, double cross_xx, double cross_yy, double *out);
+bool tm_moments_correlation(tm_twofold xy, tm_twofold xx, tm_twofold yy, double *out);
 
 #endif

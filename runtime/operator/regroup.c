@@ -189,7 +189,7 @@ static tm_flow read(tm_regroup *r, tm_out *out, tm_error *err) {
   return r->read_at < groups ? TM_FLOW_MORE : end_of_partition(r, err);
 }
 
-tm_flow tm_regroup_resume(tm_regroup *r, tm_out *out, uint64_t *out_merged, tm_error *err) {
+static tm_flow step(tm_regroup *r, tm_out *out, uint64_t *out_merged, tm_error *err) {
   switch (r->phase) {
     case TM_REGROUP_ADDING: return tm_regroup_settle(r, err);
     case TM_REGROUP_SEALING: return seal(r, err);
@@ -203,6 +203,16 @@ tm_flow tm_regroup_resume(tm_regroup *r, tm_out *out, uint64_t *out_merged, tm_e
   return TM_FLOW_FINISHED;
 }
 
+/* What had been merged when a state was saved is merged again in one go: a lane that is saved
+ * before each call must still come to its end. */
+tm_flow tm_regroup_resume(tm_regroup *r, tm_out *out, uint64_t *out_merged, tm_error *err) {
+  tm_flow flow;
+  do flow = step(r, out, out_merged, err);
+  while (r->hurries && flow == TM_FLOW_MORE && out->main == NULL);
+  r->hurries = false;
+  return flow;
+}
+
 /* ------------------------------------------------------------------ saving */
 
 void tm_regroup_save(tm_regroup *r, tm_record_writer *writer) {
@@ -210,7 +220,7 @@ void tm_regroup_save(tm_regroup *r, tm_record_writer *writer) {
   const tm_env *env = tm_env_get();
   env->mutex_lock(&s->mutex);
   const tm_group_table *table = is_handed_over(r) ? s->tables[r->env->lane] : r->table;
-  tm_record_put(writer, (uint64_t)r->phase);
+  tm_record_put(writer, (uint64_t)r->phase); /* of MERGING and READING only how far they got */
   tm_record_put(writer, r->partition);
   tm_record_put(writer, r->read_at);
   tm_record_put(writer, r->counted);
@@ -232,6 +242,7 @@ int tm_regroup_restore(tm_regroup *r, tm_record_reader *reader, tm_error *err) {
   r->partition = (uint32_t)tm_record_get(reader, TM_GROUP_BUCKETS + (uint64_t)r->env->lanes);
   r->read_at = (uint32_t)tm_record_get(reader, UINT32_MAX);
   r->counted = tm_record_get(reader, 1) != 0;
+  r->hurries = true;
   bool there = tm_record_get(reader, 1) != 0;
   if (there && !reader->failed && tm_group_table_restore(r->table, reader, err) < 0) return -1;
   if (reader->failed || (!there && phase != TM_REGROUP_DONE)) {

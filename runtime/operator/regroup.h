@@ -32,6 +32,7 @@ typedef struct tm_regroup {
   uint32_t partition, from;  /* MERGING: which buckets, and out of which lane's table */
   uint32_t read_at;          /* groups of the partition that are out */
   uint32_t merged_before;    /* groups that came into the merge, before equal keys met */
+  bool hurries;              /* restored: catches up before it yields */
   bool counted;              /* what vanished in the merge of this partition was told */
 } tm_regroup;
 

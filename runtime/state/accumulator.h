@@ -19,7 +19,7 @@ typedef enum tm_part_kind {
   TM_PART_SUM,      /* of integers and decimals: exact, 160 bits */
   TM_PART_PRODUCTS, /* sum of value * by of integers and short decimals: exact, 160 bits */
   TM_PART_FLOATS,   /* sum of anything as floats: exact */
-  TM_PART_FLOAT_PRODUCTS, /* sum of value * by as floats: exact, of what two doubles hold of each */
+  TM_PART_FLOAT_PRODUCTS, /* sum of value * by as floats: exact */
   TM_PART_LEAST,    /* of any type */
   TM_PART_GREATEST,
   TM_PART_FIRST,    /* value at the first or last place in the source */

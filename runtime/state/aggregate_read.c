@@ -3,7 +3,6 @@
 #include "state/aggregate.h"
 
 #include <assert.h>
-#include <math.h>
 
 #include "kernel/power.h"
 
@@ -115,7 +114,7 @@ static int read_avg(reading *r, tm_error *err) {
 /* ------------------------------------------------------------------ moments */
 
 /* count * sum(xy) - sum(x) * sum(y), out of three parts. */
-static double cross(const tm_part *xy, const tm_part *x, const tm_part *y, uint32_t group,
+static tm_twofold cross(const tm_part *xy, const tm_part *x, const tm_part *y, uint32_t group,
                     int64_t count) {
   if (xy->spec->kind == TM_PART_PRODUCTS) {
     return tm_wide_cross(count, tm_part_sum(xy, group), tm_part_sum(x, group),
@@ -138,8 +137,9 @@ static int read_variance(reading *r, tm_error *err) {
     out[i] = 0;
     r->valid[i] = count >= 2;
     if (count < 2) continue;
-    double variance = tm_moments_variance(count, cross(squares, sum, sum, group, count));
-    out[i] = r->a->kind == TM_AGGREGATE_STDDEV ? sqrt(variance) / unit : variance / unit / unit;
+    tm_twofold square = cross(squares, sum, sum, group, count);
+    out[i] = r->a->kind == TM_AGGREGATE_STDDEV ? tm_moments_deviation(count, square, unit)
+                                               : tm_moments_variance(count, square, unit);
   }
   return 0;
 }
