@@ -154,11 +154,26 @@ static void fill(join *j, slice *s, uint32_t max) {
   }
 }
 
+/* A pair that is refused is told with the place of the row that probed. */
+static int place_pairs(const join *j, const slice *s, tm_batch *pairs) {
+  pairs->origin = j->batch->origin;
+  if (!j->env.bind->rejects || j->batch->ordinals == NULL) return 0;
+  pairs->ordinals = tm_batch_alloc(pairs, (s->count + 1) * sizeof *pairs->ordinals);
+  if (pairs->ordinals == NULL) return -1;
+  for (uint32_t i = 0; i < s->count; i++) pairs->ordinals[i] = j->batch->ordinals[s->rows[i]];
+  return 0;
+}
+
 /* Both sides' columns that the condition reads, a row a pair. */
 static tm_batch *pair_columns(join *j, const slice *s, const tm_function *f, tm_schema *schema,
                               tm_error *err) {
   tm_batch *pairs = tm_batch_create(j->env.budget, schema, s->count);
   if (pairs == NULL || tm_batch_pin_batch(pairs, j->batch) < 0) {
+    tm_batch_release(pairs);
+    no_memory(err);
+    return NULL;
+  }
+  if (place_pairs(j, s, pairs) < 0) {
     tm_batch_release(pairs);
     no_memory(err);
     return NULL;

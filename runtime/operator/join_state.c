@@ -22,21 +22,19 @@ static void save_store(const tm_row_store *store, tm_record_writer *w) {
   }
 }
 
-static uint64_t mark_count(const tm_join *j) {
-  bool there = j->track && __atomic_load_n(&j->shared->laid_out, __ATOMIC_ACQUIRE);
-  return there ? (uint64_t)j->table->chunk_count * TM_CHUNK_ROWS : 0;
-}
-
 static void save_marks(const tm_join *j, tm_record_writer *w) {
-  uint64_t count = mark_count(j);
-  tm_record_put(w, count);
-  for (uint64_t at = 0; at < count; at += TM_CHUNK_ROWS) {
+  bool there = j->track && __atomic_load_n(&j->shared->laid_out, __ATOMIC_ACQUIRE);
+  uint32_t chunks = there ? j->table->chunk_count : 0;
+  tm_record_put(w, chunks);
+  for (uint32_t chunk = 0; chunk < chunks; chunk++) {
+    const uint8_t *marks = j->table->matched + (size_t)chunk * TM_CHUNK_ROWS;
+    uint32_t count = j->table->chunks[chunk].count;
     uint8_t bits[TM_CHUNK_ROWS / 8] = {0};
-    for (uint32_t i = 0; i < TM_CHUNK_ROWS; i++) {
-      uint8_t mark = __atomic_load_n(&j->table->matched[at + i], __ATOMIC_RELAXED);
-      bits[i / 8] |= (uint8_t)(mark << i % 8);
+    for (uint32_t i = 0; i < count; i++) {
+      bits[i / 8] |= (uint8_t)(__atomic_load_n(&marks[i], __ATOMIC_RELAXED) << i % 8);
     }
-    tm_record_put_bytes(w, bits, sizeof bits);
+    tm_record_put(w, count);
+    tm_record_put_bytes(w, bits, (count + 7) / 8);
   }
 }
 
@@ -93,19 +91,19 @@ static int restore_store(tm_join *j, tm_record_reader *r, tm_error *err) {
 
 static int restore_marks(tm_join *j, tm_record_reader *r, tm_error *err) {
   tm_join_shared *s = j->shared;
-  uint64_t count = tm_record_get(r, (uint64_t)TM_CHUNKS_MAX * TM_CHUNK_ROWS);
-  if (count == 0) return 0;
-  if (count % TM_CHUNK_ROWS != 0 || !j->track || count / 8 > (uint64_t)(r->end - r->at) ||
-      (s->marks != NULL && count != s->mark_count)) {
-    return tm_record_refuse(err);
-  }
+  uint64_t chunks = tm_record_get(r, TM_CHUNKS_MAX);
+  uint64_t count = chunks * TM_CHUNK_ROWS;
+  if (chunks == 0) return 0;
+  bool fits = j->track && chunks * 9 <= (uint64_t)(r->end - r->at);
+  if (!fits || (s->marks != NULL && count != s->mark_count)) return tm_record_refuse(err);
   if (s->marks == NULL) s->marks = tm_alloc_zero(s->budget, count);
   if (s->marks == NULL) return tm_fail(err, TM_E_MEMORY, "join: out of memory");
   s->mark_count = count;
-  for (uint64_t at = 0; at < count; at += TM_CHUNK_ROWS) {
-    uint8_t bits[TM_CHUNK_ROWS / 8];
-    tm_record_get_bytes(r, bits, sizeof bits);
-    for (uint32_t i = 0; i < TM_CHUNK_ROWS; i++) s->marks[at + i] |= bits[i / 8] >> i % 8 & 1;
+  for (uint64_t chunk = 0; chunk < chunks; chunk++) {
+    uint8_t *marks = s->marks + chunk * TM_CHUNK_ROWS, bits[TM_CHUNK_ROWS / 8];
+    uint32_t rows = (uint32_t)tm_record_get(r, TM_CHUNK_ROWS);
+    tm_record_get_bytes(r, bits, (rows + 7) / 8);
+    for (uint32_t i = 0; i < rows; i++) marks[i] |= bits[i / 8] >> i % 8 & 1;
   }
   return 0;
 }

@@ -3,6 +3,7 @@
  * A sort by (per, by, then every column) of which each run keeps only what can be among the first
  * of its group; lane 0 merges the runs and counts again. With ties = "all" every row whose rank
  * (1 + rows before it by `by` alone) is at most n stays. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "stage/gate.h"
@@ -64,6 +65,11 @@ static int add_keys(tm_bind *bind, const char *option, tm_sort_spec *spec, tm_so
   return (int)count;
 }
 
+static size_t count_keys(const tm_bind *bind, const char *option) {
+  const tm_value *v = tm_value_get(bind->options, option);
+  return v != NULL && v->kind == TM_VALUE_TABLE ? v->item_count : 1;
+}
+
 static int set_ties(tm_bind *bind, tm_sort_spec *spec, tm_error *err) {
   const char *ties = tm_value_text(bind->options, "ties", NULL);
   if (ties == NULL) return 0;
@@ -96,9 +102,9 @@ static tm_schema *output_of(tm_bind *bind, tm_error *err) {
 static int top_bind(tm_bind *bind, tm_error *err) {
   const tm_schema *input = bind->inputs[0];
   int64_t n = tm_options_int(bind->options, "n", 0);
-  if (n < 1) return tm_fail(err, TM_E_VALUE, "top wants a number of rows, 1 or more");
+  if (n < 1) return tm_fail(err, TM_E_VALUE, "top wants 1 row or more, not %" PRId64, n);
   plan *p = tm_arena_zero(bind->arena, sizeof *p);
-  size_t room = 3 * (size_t)input->count + 2 * TM_PORTS_MAX + 256;
+  size_t room = count_keys(bind, "per") + count_keys(bind, "by") + input->count;
   tm_sort_key *keys = tm_arena_zero(bind->arena, room * sizeof *keys);
   if (p == NULL || keys == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory");
   p->spec = (tm_sort_spec){.schema = input, .keys = keys, .head = (uint64_t)n};

@@ -2,7 +2,8 @@
  *
  * Types widen (int32 with int64, decimals to the larger). Where somebody depends on the order of
  * rows the planner brings all inputs into lane 0, and they are taken one after another; else they
- * are taken as they come. A sequence of its own keeps the order visible below. */
+ * are taken as they come. A sequence of its own keeps the order of several inputs visible
+ * below. */
 #include <stdio.h>
 #include <string.h>
 
@@ -101,7 +102,8 @@ static tm_flow union_push(void *self, uint32_t port, tm_batch *taken, tm_out *ou
     tm_batch_release(batch);
     return tm_fail(err, TM_E_MEMORY, "union: out of memory");
   }
-  if (u->env.bind->ordered_input) batch->sequence = u->emitted++;
+  bool renumbers = u->env.bind->ordered_input && u->env.bind->input_count > 1;
+  if (renumbers) batch->sequence = u->emitted++;
   tm_out_emit(out, batch);
   return TM_FLOW_INPUT;
 }

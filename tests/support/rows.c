@@ -90,7 +90,10 @@ char *rows_cell_text(const tm_column *column, uint32_t row) {
     quoted[s->size + 2] = '\0';
     return quoted;
   }
-  size_t size = tm_cell_text_print(column, row, text);
+  tm_column plain = *column; /* dates and timestamps as numbers, which rows_set() reads back */
+  if (plain.type.kind == TM_DATE) plain.type = tm_type_of(TM_INT32);
+  if (plain.type.kind == TM_TIMESTAMP) plain.type = tm_type_of(TM_INT64);
+  size_t size = tm_cell_text_print(&plain, row, text);
   return strndup(text, size);
 }
 

@@ -409,6 +409,7 @@ static void collect(harness *h, harness_result *result) {
     rows_list_clear(&l->rows);
     rows_list_clear(&l->rejects);
     tm_ledger_add(&result->ledger, &l->ledger);
+    if (l->sequence > result->last_sequence) result->last_sequence = l->sequence;
     if (result->err.code == TM_E_NONE) result->err = l->err;
   }
   result->calls = h->calls;

@@ -54,6 +54,7 @@ typedef struct harness_result {
   rows_list rejects;             /* "reason|message|ordinal|script line", in order of lanes */
   tm_ledger ledger;              /* of all lanes */
   uint64_t calls;
+  uint64_t last_sequence;        /* the greatest of the batches given last */
   char failure[600];
   tm_bind bind;                  /* as the stage completed it: of the case's arena, gone by now,
                                     but for flags */
