@@ -25,7 +25,7 @@ class Flow:
     order: str = "input"
     merged: bool = False   # rows met as keys: -0.0 may have become 0.0
     positioned: bool = False
-    rejects: list = field(default_factory=list)  # (path, expected number of rows)
+    rejects: list = field(default_factory=list)  # (path, least rows, most rows)
 
     def env(self, row, variable="r"):
         return {variable: {c.name: v for c, v in zip(self.columns, row)}}
@@ -87,7 +87,8 @@ def check_rows(rng, flow):
     sql = flow.sql and condition.sql and f"select * from ({flow.sql}) r where {condition.sql}"
     path = rng.folder / f"rejects-{len(rng.locals)}-{len(flow.rejects)}.jsonl"
     lua = f':check("is fine", {function(rng, condition.lua)}, tm.jsonl "{path}")'
-    rejects = [*flow.rejects, (path, len(flow.rows) - len(rows))]
+    refused = len(flow.rows) - len(rows)
+    rejects = [*flow.rejects, (path, refused, refused)]
     return flow.then(lua, flow.columns, rows, sql, rejects=rejects)
 
 
@@ -190,7 +191,10 @@ def limit_rows(rng, flow):
         sql = f"select * from ({flow.sql}) r order by {POSITION} limit {count}"
     order = "loose" if flow.order in ("none", "loose") else flow.order
     rows = flow.sorted()[:count]
-    return flow.then(f":limit({count})", flow.columns, rows, sql, order=order)
+    # Nobody reads on behind a limit that is full, so rows there need not be refused.
+    rejects = [(path, 0, most) for path, _, most in flow.rejects]
+    lua = f":limit({count})"
+    return flow.then(lua, flow.columns, rows, sql, order=order, rejects=rejects)
 
 
 def distinct_rows(rng, flow):
