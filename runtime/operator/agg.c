@@ -235,7 +235,7 @@ static tm_flow agg_resume(void *self, tm_out *out, tm_error *err) {
 static tm_flow agg_finish(void *self, uint32_t port, tm_out *out, tm_error *err) {
   agg *a = self;
   (void)port;
-  return count_produced(a, tm_regroup_finish(&a->regroup, out, err), out);
+  return count_produced(a, tm_regroup_finish(&a->regroup, out, NULL, err), out);
 }
 
 const tm_stage tm_stage_agg = {

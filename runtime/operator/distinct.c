@@ -172,7 +172,7 @@ static tm_flow distinct_finish(void *self, uint32_t port, tm_out *out, tm_error 
   distinct *d = self;
   (void)port;
   if (d->env.lanes == 1) return TM_FLOW_FINISHED;
-  return tm_regroup_finish(&d->regroup, out, err);
+  return tm_regroup_finish(&d->regroup, out, &d->env.ledger->duplicate, err);
 }
 
 const tm_stage tm_stage_distinct = {

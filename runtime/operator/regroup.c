@@ -80,10 +80,10 @@ tm_flow tm_regroup_settle(tm_regroup *r, tm_error *err) {
   return more < 0 ? TM_FLOW_FAILED : more > 0 ? TM_FLOW_MORE : TM_FLOW_INPUT;
 }
 
-tm_flow tm_regroup_finish(tm_regroup *r, tm_out *out, tm_error *err) {
+tm_flow tm_regroup_finish(tm_regroup *r, tm_out *out, uint64_t *out_merged, tm_error *err) {
   assert(r->phase == TM_REGROUP_ADDING);
   r->phase = TM_REGROUP_SEALING;
-  return tm_regroup_resume(r, out, NULL, err);
+  return tm_regroup_resume(r, out, out_merged, err);
 }
 
 static tm_flow hand_over(tm_regroup *r) {
@@ -158,9 +158,8 @@ static tm_flow merge(tm_regroup *r, uint64_t *out_merged, tm_error *err) {
   if (more < 0) return TM_FLOW_FAILED;
   if (more > 0) return TM_FLOW_MORE;
   r->phase = TM_REGROUP_READING;
-  if (out_merged != NULL && !r->counted) {
-    *out_merged += r->merged_before - tm_group_table_count(r->merged);
-  }
+  uint32_t vanished = r->merged_before - tm_group_table_count(r->merged);
+  if (out_merged != NULL && !r->counted) *out_merged += vanished;
   r->counted = true;
   return TM_FLOW_MORE;
 }
@@ -242,7 +241,7 @@ int tm_regroup_restore(tm_regroup *r, tm_record_reader *reader, tm_error *err) {
   r->partition = (uint32_t)tm_record_get(reader, TM_GROUP_BUCKETS + (uint64_t)r->env->lanes);
   r->read_at = (uint32_t)tm_record_get(reader, UINT32_MAX);
   r->counted = tm_record_get(reader, 1) != 0;
-  r->hurries = true;
+  r->hurries = phase > TM_REGROUP_ADDING;
   bool there = tm_record_get(reader, 1) != 0;
   if (there && !reader->failed && tm_group_table_restore(r->table, reader, err) < 0) return -1;
   if (reader->failed || (!there && phase != TM_REGROUP_DONE)) {

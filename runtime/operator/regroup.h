@@ -47,9 +47,9 @@ void tm_regroup_deinit(tm_regroup *r);
 
 /* After a batch was added to r->table: INPUT, or MORE while the table wants to grow. */
 tm_flow tm_regroup_settle(tm_regroup *r, tm_error *err);
-/* The input ended: call once, and resume until it answers FINISHED. */
-tm_flow tm_regroup_finish(tm_regroup *r, tm_out *out, tm_error *err);
-/* Adds to *out_merged, where that is not NULL, groups that vanished because lanes had the same. */
+/* The input ended: call once, and resume until it answers FINISHED. Both add to *out_merged, where
+ * that is not NULL, the groups that vanished because several lanes had them. */
+tm_flow tm_regroup_finish(tm_regroup *r, tm_out *out, uint64_t *out_merged, tm_error *err);
 tm_flow tm_regroup_resume(tm_regroup *r, tm_out *out, uint64_t *out_merged, tm_error *err);
 
 void tm_regroup_save(tm_regroup *r, tm_record_writer *writer);

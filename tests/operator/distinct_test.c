@@ -61,7 +61,7 @@ static rows_list different(const tm_batch *table, const uint32_t *columns, uint3
 
 Test(distinct, whole_rows) {
   const uint32_t all[] = {0, 1, 2, 3, 4};
-  tm_batch *small = table_of(16, 1, 2), *large = table_of(9000, 2, 6);
+  tm_batch *small = table_of(24, 1, 2), *large = table_of(9000, 2, 6);
   rows_list expected = different(small, all, 5);
   cr_assert_lt(expected.count, small->rows);
   harness_case c = case_of(small, V_TABLE(&arena, {"columns", v_nil()}));
