@@ -10,6 +10,7 @@
 #include "kernel/print.h"
 #include "stage/apply.h"
 #include "stage/options.h"
+#include "state/record.h"
 
 static const tm_option generate_options[] = {
   {"rows", "int", NULL, "how many", NULL},
@@ -249,6 +250,28 @@ static void generate_unshare(void *object) {
   tm_free(s->budget, s, sizeof *s);
 }
 
+/* ---------------------------------------------------------------- save, restore */
+
+/* Pieces are taken in one call and given in the same: which comes next is all that there is. */
+static int generate_save(void *self, tm_bytes *out, tm_error *err) {
+  generate *g = self;
+  tm_record_writer w = {.out = out};
+  tm_record_put(&w, __atomic_load_n(&g->shared->next, __ATOMIC_RELAXED));
+  return tm_record_end(&w, err);
+}
+
+static int generate_restore(void *self, const void *bytes, size_t size, tm_error *err) {
+  generate *g = self;
+  tm_record_reader reader;
+  tm_record_open(&reader, bytes, size);
+  uint64_t next = tm_record_get(&reader, UINT64_MAX / 2);
+  if (tm_record_close(&reader, err) < 0) return -1;
+  if (next > __atomic_load_n(&g->shared->next, __ATOMIC_RELAXED)) {
+    __atomic_store_n(&g->shared->next, next, __ATOMIC_RELAXED);
+  }
+  return 0;
+}
+
 const tm_stage tm_stage_generate = {
   .size = sizeof(tm_stage),
   .name = "generate",
@@ -258,7 +281,9 @@ const tm_stage tm_stage_generate = {
   .bind = generate_bind,
   .share = generate_share,
   .open = generate_open,
+  .restore = generate_restore,
   .resume = generate_resume,
+  .save = generate_save,
   .close = generate_close,
   .unshare = generate_unshare,
 };

@@ -12,6 +12,7 @@
 #include "kernel/parse.h"
 #include "kernel/utf8.h"
 #include "stage/options.h"
+#include "state/record.h"
 
 static const tm_option rows_options[] = {
   {"schema", "text", NULL, "the columns: \"id int64 not null, name string\"", NULL},
@@ -313,6 +314,28 @@ static void rows_unshare(void *object) {
   tm_free(s->budget, s, sizeof *s);
 }
 
+/* ---------------------------------------------------------------- save, restore */
+
+/* Pieces are taken in one call and given in the same: which comes next is all that there is. */
+static int rows_save(void *self, tm_bytes *out, tm_error *err) {
+  rows_source *r = self;
+  tm_record_writer w = {.out = out};
+  tm_record_put(&w, __atomic_load_n(&r->shared->next, __ATOMIC_RELAXED));
+  return tm_record_end(&w, err);
+}
+
+static int rows_restore(void *self, const void *bytes, size_t size, tm_error *err) {
+  rows_source *r = self;
+  tm_record_reader reader;
+  tm_record_open(&reader, bytes, size);
+  uint64_t next = tm_record_get(&reader, UINT64_MAX / 2);
+  if (tm_record_close(&reader, err) < 0) return -1;
+  if (next > __atomic_load_n(&r->shared->next, __ATOMIC_RELAXED)) {
+    __atomic_store_n(&r->shared->next, next, __ATOMIC_RELAXED);
+  }
+  return 0;
+}
+
 const tm_stage tm_stage_rows = {
   .size = sizeof(tm_stage),
   .name = "rows",
@@ -322,7 +345,9 @@ const tm_stage tm_stage_rows = {
   .bind = rows_bind,
   .share = rows_share,
   .open = rows_open,
+  .restore = rows_restore,
   .resume = rows_resume,
+  .save = rows_save,
   .close = rows_close,
   .unshare = rows_unshare,
 };

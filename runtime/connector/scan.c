@@ -24,6 +24,7 @@
 #include "stage/apply.h"
 #include "stage/end_options.h"
 #include "stage/options.h"
+#include "state/record.h"
 
 enum { PACKED_RATIO = 4 }; /* guess of how much smaller compressed text is */
 
@@ -297,6 +298,7 @@ static const char *valid_text(tm_arena *arena, const char *text, size_t *size) {
 static int refuse(void *context, const tm_refusal *refusal, tm_error *err) {
   scan *s = context;
   size_t size = refusal->raw_size;
+  if (s->out == NULL) return 0;
   const char *raw = valid_text(s->out->arena, refusal->raw, &size);
   if (raw == NULL) return no_memory(err);
   tm_reject reject = {
@@ -393,6 +395,73 @@ static void scan_measure(void *object, uint64_t *done, uint64_t *total) {
   }
 }
 
+/* ---------------------------------------------------------------- save, restore */
+
+/* Where the shared reader goes on, and the bytes of this lane's block that are not parsed yet. */
+static int scan_save(void *self, tm_bytes *out, tm_error *err) {
+  scan *s = self;
+  tm_record_writer w = {.out = out};
+  tm_block_place place;
+  tm_parser_rest rest;
+  tm_block_reader_place(s->shared->reader, &place);
+  const uint64_t fields[] = {place.file, place.offset, place.line, place.sequence,
+                             place.skipping, place.state, place.left};
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) tm_record_put(&w, fields[i]);
+  const tm_block *b = s->busy ? s->shared->reading.format->parser_rest(s->parser, &rest) : NULL;
+  bool some = b != NULL && rest.from < b->size;
+  tm_record_put(&w, some);
+  if (!some) return tm_record_end(&w, err);
+  const uint64_t block[] = {b->file_index, rest.line, b->offset + rest.from, b->sequence,
+                            rest.batches, rest.told, b->size - rest.from};
+  for (size_t i = 0; i < sizeof block / sizeof *block; i++) tm_record_put(&w, block[i]);
+  tm_record_put_bytes(&w, b->data + rest.from, b->size - rest.from);
+  return tm_record_end(&w, err);
+}
+
+static int restore_block(scan *s, tm_record_reader *r, tm_error *err) {
+  tm_block like = {0};
+  like.file_index = (uint32_t)tm_record_get(r, UINT32_MAX);
+  like.first_line = tm_record_get(r, UINT64_MAX);
+  like.offset = tm_record_get(r, UINT64_MAX);
+  like.sequence = tm_record_get(r, UINT32_MAX);
+  like.first_batch = (uint32_t)tm_record_get(r, UINT32_MAX);
+  like.told = tm_record_get(r, 1) != 0;
+  uint64_t size = tm_record_get(r, UINT32_MAX);
+  size_t there;
+  const uint8_t *bytes = tm_record_view(r, &there);
+  if (tm_record_close(r, err) < 0) return -1;
+  bool text = s->shared->reading.format->ends_lines;
+  if (there != size || size == 0 || (text && bytes[size - 1] != '\n')) {
+    return tm_fail(err, TM_E_LOCKED, "saved state does not fit");
+  }
+  tm_block *b = tm_block_reader_restore(s->shared->reader, &like, bytes, there, err);
+  if (b == NULL) return -1;
+  tm_error_clear(err);
+  s->out = NULL; /* nothing is refused here: it was, before the state was saved */
+  int begun = s->shared->reading.format->parser_begin(s->parser, b, err);
+  tm_block_release(b);
+  s->busy = begun == 0;
+  return begun;
+}
+
+static int scan_restore(void *self, const void *bytes, size_t size, tm_error *err) {
+  scan *s = self;
+  tm_record_reader r;
+  tm_record_open(&r, bytes, size);
+  tm_block_place place = {0};
+  uint64_t *const fields[] = {&place.file, &place.offset, &place.line, &place.sequence,
+                              &place.skipping, &place.state, &place.left};
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    *fields[i] = tm_record_get(&r, UINT64_MAX);
+  }
+  if (tm_record_get(&r, 1) == 0) {
+    if (tm_record_close(&r, err) < 0) return -1;
+  } else if (restore_block(s, &r, err) < 0) {
+    return -1;
+  }
+  return tm_block_reader_seek(s->shared->reader, &place, err);
+}
+
 const tm_stage tm_stage_scan = {
   .size = sizeof(tm_stage),
   .name = "csv",
@@ -403,7 +472,9 @@ const tm_stage tm_stage_scan = {
   .bind = scan_bind,
   .share = scan_share,
   .open = scan_open,
+  .restore = scan_restore,
   .resume = scan_resume,
+  .save = scan_save,
   .close = scan_close,
   .unshare = scan_unshare,
   .measure = scan_measure,

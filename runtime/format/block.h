@@ -38,6 +38,8 @@ typedef struct tm_block {
   uint64_t lines;        /* what the format's split counted in it */
   uint32_t flags;        /* what it found out */
   bool too_long;         /* the beginning of one record beyond the limit */
+  bool told;             /* its malformed records were refused before: they are passed over */
+  uint32_t first_batch;  /* number of its first batch: 0, unless a part was parsed before */
 } tm_block;
 
 /* Keeps up to `keep` free blocks of `capacity` bytes. NULL when out of memory. */

@@ -130,6 +130,7 @@ const tm_format tm_format_csv = {
   .parser_create = tm_csv_parser_create,
   .parser_begin = tm_csv_parser_begin,
   .parser_next = tm_csv_parser_next,
+  .parser_rest = tm_csv_parser_rest,
   .parser_destroy = tm_csv_parser_destroy,
   .writer_create = tm_csv_writer_create,
   .writer_write = tm_csv_writer_write,

@@ -44,6 +44,7 @@ tm_parser *tm_csv_parser_create(const tm_reading *reading, tm_budget *budget,
                                 const tm_parser_hooks *hooks, tm_error *err);
 int tm_csv_parser_begin(tm_parser *parser, tm_block *block, tm_error *err);
 int tm_csv_parser_next(tm_parser *parser, tm_batch **out, tm_error *err);
+const tm_block *tm_csv_parser_rest(const tm_parser *parser, tm_parser_rest *out);
 void tm_csv_parser_destroy(tm_parser *parser);
 
 tm_writer *tm_csv_writer_create(const tm_writing *writing, tm_error *err);

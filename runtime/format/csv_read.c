@@ -26,7 +26,7 @@ struct tm_parser {
   uint32_t *row_begin; /* and the line of each; only where `walked` */
   uint32_t *row_line;
   size_t begin_capacity, line_capacity;
-  bool walked, utf8;
+  bool walked, walking, utf8;
   uint32_t next_row, batch_rows;
   uint64_t batches;
   /* Scratch of a batch. */
@@ -98,6 +98,7 @@ static bool reserve(tm_budget *budget, uint32_t **array, size_t *capacity, size_
 static int refuse(tm_parser *p, size_t from, size_t to, uint64_t line, tm_reason reason,
                   const char *message, tm_error *err) {
   const char *text = p->block->data;
+  if (p->walking && p->block->told) return 0;
   if (to > from && text[to - 1] == '\n') to--;
   if (to > from && text[to - 1] == '\r') to--;
   tm_refusal refusal = {.reason = reason, .message = message, .raw = text + from,
@@ -223,6 +224,7 @@ static int walk_table(tm_parser *p, size_t count, tm_error *err) {
     } else if (w.fields != wanted) {
       if (refuse_ragged(p, begin, w.at, line, w.fields, err) < 0) return -1;
     } else {
+      assert(p->rows < p->line_capacity);
       p->row_begin[p->rows] = (uint32_t)begin;
       p->row_line[p->rows++] = (uint32_t)(line - b->first_line);
     }
@@ -250,14 +252,17 @@ static int make_table(tm_parser *p, tm_error *err) {
       !reserve(p->budget, &p->row_line, &p->line_capacity, b->lines + 1)) {
     return no_memory(err);
   }
-  return walk_table(p, count, err);
+  p->walking = true;
+  int done = walk_table(p, count, err);
+  p->walking = false;
+  return done;
 }
 
 int tm_csv_parser_begin(tm_parser *p, tm_block *block, tm_error *err) {
   assert(p->block == NULL && block->size < UINT32_MAX);
   p->block = tm_block_retain(block);
   p->rows = p->next_row = 0;
-  p->batches = 0;
+  p->batches = block->first_batch;
   p->walked = false;
   if (block->too_long) {
     char message[80];
@@ -312,6 +317,16 @@ static tm_text_fields extract(const tm_parser *p, uint32_t column, uint32_t rows
     end[i] -= end[i] > begin[i] && b->data[end[i] - 1] == '\r' && b->data[end[i]] == '\n';
   }
   return f;
+}
+
+const tm_block *tm_csv_parser_rest(const tm_parser *p, tm_parser_rest *out) {
+  const tm_block *b = p->block;
+  if (b == NULL) return NULL;
+  bool any = p->next_row < p->rows;
+  *out = (tm_parser_rest){.from = any ? begin_of(p, p->next_row) : b->size, .told = true,
+                          .batches = (uint32_t)p->batches};
+  if (any) out->line = b->first_line + (p->walked ? p->row_line[p->next_row] : p->next_row);
+  return b;
 }
 
 static int read_column(void *parser, tm_batch *batch, uint32_t column, tm_faults *faults) {

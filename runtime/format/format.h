@@ -89,6 +89,14 @@ typedef struct tm_parser_hooks {
 
 typedef struct tm_parser tm_parser; /* each format's own */
 
+/* What a parser has not parsed yet of its block. */
+typedef struct tm_parser_rest {
+  size_t from;         /* in the block's data; at its end: nothing is left */
+  uint64_t line;
+  uint32_t batches;    /* made of the block so far */
+  bool told;           /* malformed records of the rest were refused already */
+} tm_parser_rest;
+
 /* Answer of sniffing; texts and schema in the arena. */
 typedef struct tm_sniffed {
   const tm_schema *schema;
@@ -130,6 +138,8 @@ struct tm_format {
   int (*parser_begin)(tm_parser *parser, tm_block *block, tm_error *err);
   /* 1: *out is a batch (without selected rows perhaps); 0: the block is done; -1. */
   int (*parser_next)(tm_parser *parser, tm_batch **out, tm_error *err);
+  /* Between two calls: the block at hand (NULL: none) and what is left of it. */
+  const tm_block *(*parser_rest)(const tm_parser *parser, tm_parser_rest *out);
   void (*parser_destroy)(tm_parser *parser);
 
   /* Can these columns be written? 0 or -1; NULL: any can. */

@@ -13,6 +13,7 @@ const tm_format tm_format_jsonl = {
   .parser_create = tm_jsonl_parser_create,
   .parser_begin = tm_jsonl_parser_begin,
   .parser_next = tm_jsonl_parser_next,
+  .parser_rest = tm_jsonl_parser_rest,
   .parser_destroy = tm_jsonl_parser_destroy,
   .writer_create = tm_jsonl_writer_create,
   .writer_write = tm_jsonl_writer_write,

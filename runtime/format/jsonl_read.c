@@ -151,7 +151,7 @@ int tm_jsonl_parser_begin(tm_parser *p, tm_block *block, tm_error *err) {
   p->block = tm_block_retain(block);
   p->at = 0;
   p->line = block->first_line;
-  p->batches = 0;
+  p->batches = block->first_batch;
   if (block->too_long) {
     char message[80];
     p->at = (uint32_t)block->size;
@@ -248,6 +248,11 @@ static tm_jsonl_values values_of(const tm_parser *p, uint32_t column) {
     .stride = slot == TM_JSON_NONE ? 0 : p->wants.slot_count, .rows = p->rows, .utf8 = p->utf8,
     .begin = p->begin, .end = p->end, .status = p->status, .local = p->local,
   };
+}
+
+const tm_block *tm_jsonl_parser_rest(const tm_parser *p, tm_parser_rest *out) {
+  *out = (tm_parser_rest){.from = p->at, .line = p->line, .batches = (uint32_t)p->batches};
+  return p->block;
 }
 
 static int read_column(void *parser, tm_batch *batch, uint32_t column, tm_faults *faults) {

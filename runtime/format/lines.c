@@ -74,7 +74,7 @@ static int lines_parser_begin(tm_parser *p, tm_block *block, tm_error *err) {
   assert(p->block == NULL && block->size < UINT32_MAX);
   p->block = tm_block_retain(block);
   p->rows = p->next_row = 0;
-  p->batches = 0;
+  p->batches = block->first_batch;
   if (block->too_long) {
     char message[80];
     snprintf(message, sizeof message, "a record of more than %zu MiB",
@@ -92,6 +92,15 @@ static int lines_parser_begin(tm_parser *p, tm_block *block, tm_error *err) {
   p->rows = (uint32_t)tm_structural_scan(block->data, block->size, '\n', '\n', p->ends);
   p->utf8 = !tm_assemble_wants_strings(p->reading) || tm_utf8_valid(block->data, block->size);
   return 0;
+}
+
+static const tm_block *lines_parser_rest(const tm_parser *p, tm_parser_rest *out) {
+  if (p->block == NULL) return NULL;
+  size_t from = p->next_row == 0 ? 0 : p->ends[p->next_row - 1] + 1;
+  *out = (tm_parser_rest){.from = p->next_row < p->rows ? from : p->block->size,
+                          .line = p->block->first_line + p->next_row,
+                          .batches = (uint32_t)p->batches};
+  return p->block;
 }
 
 static tm_text_fields extract(tm_parser *p, uint32_t rows) {
@@ -213,6 +222,7 @@ const tm_format tm_format_lines = {
   .parser_create = lines_parser_create,
   .parser_begin = lines_parser_begin,
   .parser_next = lines_parser_next,
+  .parser_rest = lines_parser_rest,
   .parser_destroy = lines_parser_destroy,
   .check_columns = lines_check_columns,
   .writer_create = lines_writer_create,

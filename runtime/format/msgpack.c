@@ -61,6 +61,7 @@ const tm_format tm_format_msgpack = {
   .parser_create = tm_msgpack_parser_create,
   .parser_begin = tm_msgpack_parser_begin,
   .parser_next = tm_msgpack_parser_next,
+  .parser_rest = tm_msgpack_parser_rest,
   .parser_destroy = tm_msgpack_parser_destroy,
   .writer_create = tm_msgpack_writer_create,
   .writer_write = tm_msgpack_writer_write,

@@ -110,12 +110,27 @@ static int store(const tm_msgpack_values *v, const tm_msgpack_value *value, tm_t
       if (value->kind != TM_MSGPACK_STR) return TM_REASON_TYPE;
       return fault_of(tm_parse_date(text_of(v, value), size, out));
     case TM_TIMESTAMP: return store_time(v, value, type, out);
-    case TM_BYTES:
-      if (value->kind != TM_MSGPACK_BIN && value->kind != TM_MSGPACK_STR) return TM_REASON_TYPE;
-      *(tm_str *)out = tm_str_make(text_of(v, value), size);
-      return FITS;
     default: return TM_REASON_TYPE;
   }
+}
+
+static int read_bytes(const tm_msgpack_values *v, tm_batch *batch, uint32_t column,
+                      tm_faults *faults) {
+  tm_column *c = &batch->columns[column];
+  for (uint32_t i = 0; i < v->rows; i++) {
+    const tm_msgpack_value *value = &v->values[i * v->stride];
+    bool there = value->kind == TM_MSGPACK_BIN || value->kind == TM_MSGPACK_STR;
+    /* A copy: only strings make a batch hold on to the block. */
+    if (!tm_batch_text(batch, text_of(v, value), there ? value->end - value->begin : 0,
+                       &((tm_str *)c->data)[i])) {
+      return -1;
+    }
+    if (c->valid != NULL) c->valid[i] = there;
+    bool null = value->kind == TM_MSGPACK_NIL;
+    if (!there && !null) tm_faults_add(faults, i, TM_REASON_TYPE, column);
+    if (null && c->type.not_null) tm_faults_add(faults, i, TM_REASON_NULL, column);
+  }
+  return 0;
 }
 
 int tm_msgpack_column_read(const tm_msgpack_values *v, tm_batch *batch, uint32_t column,
@@ -123,6 +138,7 @@ int tm_msgpack_column_read(const tm_msgpack_values *v, tm_batch *batch, uint32_t
   tm_column *c = &batch->columns[column];
   size_t width = tm_type_width(c->type);
   if (tm_batch_column(batch, column, !c->type.not_null) < 0) return -1;
+  if (c->type.kind == TM_BYTES) return read_bytes(v, batch, column, faults);
   for (uint32_t i = 0; i < v->rows; i++) {
     const tm_msgpack_value *value = &v->values[i * v->stride];
     char *out = (char *)c->data + i * width;

@@ -81,7 +81,7 @@ int tm_msgpack_parser_begin(tm_parser *p, tm_block *block, tm_error *err) {
   p->block = tm_block_retain(block);
   p->at = 0;
   p->number = block->first_line;
-  p->batches = 0;
+  p->batches = block->first_batch;
   if (!block->too_long) return 0;
   char message[80];
   p->at = (uint32_t)block->size;
@@ -121,6 +121,11 @@ static tm_msgpack_values values_of(const tm_parser *p, uint32_t column) {
     .stride = slot == TM_JSON_NONE ? 0 : p->wants.slot_count, .rows = p->rows,
     .epoch_digits = p->reading->options.epoch_digits,
   };
+}
+
+const tm_block *tm_msgpack_parser_rest(const tm_parser *p, tm_parser_rest *out) {
+  *out = (tm_parser_rest){.from = p->at, .line = p->number, .batches = (uint32_t)p->batches};
+  return p->block;
 }
 
 static int read_column(void *parser, tm_batch *batch, uint32_t column, tm_faults *faults) {

@@ -110,6 +110,7 @@ static void choose_widths(tm_writer *w) {
 }
 
 static bool put_spaces(tm_bytes *out, uint32_t count) {
+  if (count == 0) return true;
   if (!tm_bytes_reserve(out, count)) return false;
   memset(out->data + out->size, ' ', count);
   out->size += count;

@@ -12,7 +12,6 @@
 
 enum {
   WAIT_US = 5000,          /* for a pipe, before the lane gets a chance to do other things */
-  BLOCK_BYTES_MIN = 64,
   TOO_LONG_SHOWN = 4096,   /* of a record that is too long */
   SKIP_CONTEXT = 64,       /* bytes that stay when a too long record is thrown away */
 };
@@ -54,7 +53,7 @@ tm_block_reader *tm_block_reader_create(tm_budget *budget, const tm_reading *rea
     no_memory(err);
     return NULL;
   }
-  size_t bytes = reading->block_bytes > BLOCK_BYTES_MIN ? reading->block_bytes : BLOCK_BYTES_MIN;
+  size_t bytes = reading->block_bytes > 0 ? reading->block_bytes : 1;
   r->budget = budget;
   r->reading = reading;
   r->files = files;
@@ -157,8 +156,11 @@ static tm_block_answer fill(tm_block_reader *r, tm_error *err) {
   return TM_BLOCK_TAKEN;
 }
 
+/* Twice as much, but not more than a record may have: then it is known to be too long. */
 static int grow(tm_block_reader *r, tm_error *err) {
-  if (tm_block_grow(r->next, r->used, r->next->capacity * 2) < 0) return no_memory(err);
+  size_t capacity = r->next->capacity * 2, most = r->start + r->reading->record_bytes_max;
+  if (capacity > most && most > r->next->capacity) capacity = most;
+  if (tm_block_grow(r->next, r->used, capacity) < 0) return no_memory(err);
   return 0;
 }
 
@@ -353,4 +355,115 @@ tm_block_answer tm_block_reader_take(tm_block_reader *r, tm_block **out, tm_erro
 
 uint64_t tm_block_reader_bytes(const tm_block_reader *r) {
   return __atomic_load_n(&r->bytes, __ATOMIC_RELAXED);
+}
+
+/* ---------------------------------------------------------------- saving and restoring */
+
+void tm_block_reader_place(tm_block_reader *r, tm_block_place *out) {
+  tm_env_get()->mutex_lock(&r->mutex);
+  *out = (tm_block_place){.file = r->file, .line = 1, .sequence = r->sequence};
+  if (r->input != NULL && r->layout != NULL) {
+    size_t seen = r->skipping ? r->split.scanned : 0;
+    out->offset = r->offset + r->start + (seen < r->used - r->start ? seen : r->used - r->start);
+    out->line = r->line;
+    out->skipping = r->skipping;
+    out->state = r->split.state;
+    out->left = r->split.left;
+  }
+  tm_env_get()->mutex_unlock(&r->mutex);
+}
+
+/* Opens the file at hand and reads its beginning. */
+static int begin_again(tm_block_reader *r, tm_error *err) {
+  if (open_next(r, err) < 0) return -1;
+  if (tm_input_is_pipe(r->input)) {
+    return tm_fail(err, TM_E_LOCKED, "%s is a pipe: it cannot be read a second time",
+                   r->files->items[r->file].name);
+  }
+  for (;;) {
+    if (fill(r, err) == TM_BLOCK_FAILED) return -1;
+    int begun = begin_file(r, err);
+    if (begun != 0) return begun < 0 ? -1 : 0;
+    if (r->used == r->next->capacity && grow(r, err) < 0) return -1;
+  }
+}
+
+static int go_to(tm_block_reader *r, const tm_block_place *place, tm_error *err) {
+  if (place->file > r->files->count) return tm_fail(err, TM_E_LOCKED, "saved state does not fit");
+  if (r->input != NULL) close_file(r);
+  r->file = (uint32_t)place->file;
+  r->sequence = place->sequence;
+  if (place->offset == 0 || r->file == r->files->count) return 0;
+  if (begin_again(r, err) < 0) return -1;
+  while (r->offset + r->used < place->offset && !r->ended) {
+    r->offset += r->used;
+    r->used = 0;
+    if (fill(r, err) == TM_BLOCK_FAILED) return -1;
+  }
+  if (r->offset + r->used < place->offset || place->offset < r->offset + r->start) {
+    return tm_fail(err, TM_E_LOCKED, "%s is not the file that it was", r->files->items[r->file].name);
+  }
+  r->start = (size_t)(place->offset - r->offset);
+  r->line = place->line;
+  r->skipping = place->skipping != 0;
+  r->split.state = (uint32_t)place->state;
+  r->split.left = place->left;
+  return 0;
+}
+
+int tm_block_reader_seek(tm_block_reader *r, const tm_block_place *place, tm_error *err) {
+  tm_env_get()->mutex_lock(&r->mutex);
+  int done = place->sequence > r->sequence || place->file > r->file ? go_to(r, place, err) : 0;
+  if (done < 0) r->failed = true;
+  tm_env_get()->mutex_unlock(&r->mutex);
+  return done;
+}
+
+/* The layout of any file, by a look at its beginning. */
+static const tm_layout *layout_of(tm_block_reader *r, uint32_t file, tm_error *err) {
+  if (r->file == file && r->layout != NULL) return r->layout;
+  tm_block_reader look = {.budget = r->budget, .reading = r->reading, .files = r->files,
+                          .pool = r->pool, .file = file, .arena = r->arena};
+  int done = begin_again(&look, err);
+  const tm_layout *layout = look.layout;
+  tm_input_close(look.input);
+  tm_block_release(look.next);
+  r->arena = look.arena;
+  return done < 0 ? NULL : layout;
+}
+
+tm_block *tm_block_reader_restore(tm_block_reader *r, const tm_block *like, const void *bytes,
+                                  size_t size, tm_error *err) {
+  if (like->file_index >= r->files->count) {
+    tm_fail(err, TM_E_LOCKED, "saved state does not fit");
+    return NULL;
+  }
+  tm_env_get()->mutex_lock(&r->mutex);
+  const tm_layout *layout = layout_of(r, like->file_index, err);
+  tm_env_get()->mutex_unlock(&r->mutex);
+  tm_block *b = layout == NULL ? NULL : tm_block_create(r->pool, size);
+  uint64_t *masks = tm_alloc(r->budget, (size / 64 + 2) * 2 * sizeof *masks);
+  if (b != NULL && masks != NULL) {
+    tm_split split = {.masks = masks};
+    memcpy(b->buffer, bytes, size);
+    memset(b->buffer + size, 0, TM_BLOCK_PAD);
+    r->reading->format->split(r->reading, &split, b->buffer, size);
+    b->size = size;
+    b->layout = layout;
+    b->file = r->files->items[like->file_index].name;
+    b->file_index = like->file_index;
+    b->first_line = like->first_line;
+    b->lines = split.lines;
+    b->flags = split.flags;
+    b->offset = like->offset;
+    b->sequence = like->sequence;
+    b->first_batch = like->first_batch;
+    b->told = like->told;
+  } else {
+    if (err->code == TM_E_NONE) no_memory(err);
+    tm_block_release(b);
+    b = NULL;
+  }
+  tm_free(r->budget, masks, (size / 64 + 2) * 2 * sizeof *masks);
+  return b;
 }
