@@ -518,12 +518,14 @@ static int operator_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *ou
     case TM_X_TO_INT64: case TM_X_TO_INT32: case TM_X_TO_FLOAT: case TM_X_TO_DECIMAL:
     case TM_X_TO_STRING: case TM_X_RETYPE: case TM_X_DECIMAL_FLOAT:
       return tm_eval_convert(e, x, set, out);
-    case TM_X_ABS: case TM_X_FLOOR: case TM_X_CEIL: case TM_X_MIN: case TM_X_MAX: case TM_X_SQRT:
+    case TM_X_ABS: case TM_X_FLOOR: case TM_X_CEIL: case TM_X_MIN: case TM_X_MAX: case TM_X_MATH:
     case TM_X_ROUND: case TM_X_TRUNCATE:
       return tm_eval_number(e, x, set, out);
     case TM_X_LENGTH: case TM_X_SUBSTRING: case TM_X_LOWER: case TM_X_UPPER: case TM_X_BYTE:
     case TM_X_FIND: case TM_X_LIKE: case TM_X_CONCAT: case TM_X_TEXT:
       return tm_eval_text(e, x, set, out);
+    case TM_X_FORMAT_NUMBER: case TM_X_FORMAT_TIME: case TM_X_PARSE:
+      return tm_eval_format(e, x, set, out);
     case TM_X_YEAR: case TM_X_MONTH: case TM_X_DAY_OF_MONTH: case TM_X_WEEKDAY: case TM_X_HOUR:
     case TM_X_MINUTE: case TM_X_SECOND: case TM_X_DAY_OF: case TM_X_ADD_DAYS:
     case TM_X_ADD_MONTHS: case TM_X_DAYS_BETWEEN:

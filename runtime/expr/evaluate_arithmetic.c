@@ -88,15 +88,13 @@ static tm_binary_loop *float_loop(tm_expr_op op) {
 static int miss_zeros(tm_eval *e, tm_rows *set, const tm_vec *divisor) {
   const int64_t *values = divisor->data;
   if (divisor->constant) return values[0] == 0 ? tm_eval_drop_all(e, set) : 0;
-  uint8_t *zero = tm_eval_buffer(e, 1);
+  uint8_t *zero = tm_eval_marks(e);
   if (zero == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
     zero[row] = values[row] == 0;
   }
-  int status = tm_eval_drop(e, set, zero);
-  tm_eval_buffer_release(e, 1, zero);
-  return status;
+  return tm_eval_drop_marks(e, set, zero);
 }
 
 static int unary_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out) {
@@ -109,30 +107,29 @@ static int unary_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out) 
   return status;
 }
 
-/* An instant and a duration: beyond int64 the VM raises. */
+/* Instants and durations: beyond int64 the VM raises. */
 static int miss_overflows(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *a,
                           const tm_vec *b) {
   const int64_t *left = a->data, *right = b->data;
-  uint8_t *bad = tm_eval_buffer(e, 1);
+  uint8_t *bad = tm_eval_marks(e);
   if (bad == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
     int64_t p = left[a->constant ? 0 : row], q = right[b->constant ? 0 : row], sum;
-    bad[row] = x->op == TM_X_ADD ? __builtin_add_overflow(p, q, &sum)
-                                 : __builtin_sub_overflow(p, q, &sum);
+    bad[row] = x->op == TM_X_ADD   ? __builtin_add_overflow(p, q, &sum)
+               : x->op == TM_X_SUB ? __builtin_sub_overflow(p, q, &sum)
+                                   : __builtin_mul_overflow(p, q, &sum);
   }
-  int status = tm_eval_drop(e, set, bad);
-  tm_eval_buffer_release(e, 1, bad);
-  return status;
+  return tm_eval_drop_marks(e, set, bad);
 }
 
 int tm_eval_arithmetic(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out) {
   if (x->child_count == 1) return unary_value(e, x, set, out);
   tm_vec a, b;
   if (tm_eval_operands(e, x, set, &a, &b) != 0) return -1;
-  bool sum = x->op == TM_X_ADD || x->op == TM_X_SUB;
-  if (x->misses && sum && miss_overflows(e, x, set, &a, &b) != 0) return -1;
-  if (x->misses && !sum && miss_zeros(e, set, &b) != 0) return -1;
+  bool overflows = x->extra != 0;
+  if (x->misses && overflows && miss_overflows(e, x, set, &a, &b) != 0) return -1;
+  if (x->misses && !overflows && miss_zeros(e, set, &b) != 0) return -1;
   bool is_float = x->type.kind == TM_FLOAT64;
   tm_binary_loop *loop = is_float ? float_loop((tm_expr_op)x->op) : integer_loop((tm_expr_op)x->op);
   int status = tm_eval_binary_loop(e, loop, 8, 8, set, &a, &b, out);

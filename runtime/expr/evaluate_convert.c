@@ -14,23 +14,11 @@ static bool row_is_null(const tm_vec *vec, uint32_t row) {
   return vec->valid != NULL && !vec->valid[vec->constant ? 0 : row];
 }
 
-static uint8_t *bad_rows(tm_eval *e) {
-  uint8_t *bad = tm_eval_buffer(e, 1);
-  if (bad != NULL) memset(bad, 0, e->total);
-  return bad;
-}
-
-static int drop_bad(tm_eval *e, tm_rows *set, uint8_t *bad) {
-  int status = tm_eval_drop(e, set, bad);
-  tm_eval_buffer_release(e, 1, bad);
-  return status;
-}
-
 /* An integral float within int64. */
 static int float_to_int(tm_eval *e, tm_rows *set, const tm_vec *a, tm_vec *out) {
   const double *values = a->data;
   int64_t *to = tm_vec_make(e, out, 8);
-  uint8_t *bad = bad_rows(e);
+  uint8_t *bad = tm_eval_marks(e);
   if (to == NULL || bad == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
@@ -40,19 +28,19 @@ static int float_to_int(tm_eval *e, tm_rows *set, const tm_vec *a, tm_vec *out) 
     to[row] = fits ? (int64_t)value : 0;
     bad[row] = !fits;
   }
-  return drop_bad(e, set, bad);
+  return tm_eval_drop_marks(e, set, bad);
 }
 
 static int int_to_int32(tm_eval *e, tm_rows *set, const tm_vec *a, tm_vec *out) {
   const int64_t *values = a->data;
-  uint8_t *bad = bad_rows(e);
+  uint8_t *bad = tm_eval_marks(e);
   if (bad == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
     int64_t value = values[a->constant ? 0 : row];
     bad[row] = value != (int32_t)value && !row_is_null(a, row);
   }
-  if (drop_bad(e, set, bad) != 0) return -1;
+  if (tm_eval_drop_marks(e, set, bad) != 0) return -1;
   return tm_eval_unary_loop(e, i64_to_i32, 4, set, a, out);
 }
 
@@ -92,7 +80,7 @@ static int rescale_rows(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec
   if (wide && tm_vec_make(e, out, 16) == NULL) return -1;
   int64_t *narrow = out->data;
   __int128 *to = out->data;
-  uint8_t *bad = bad_rows(e);
+  uint8_t *bad = tm_eval_marks(e);
   if (bad == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
@@ -103,7 +91,7 @@ static int rescale_rows(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec
     if (wide) to[row] = value;
     if (!wide) narrow[row] = (int64_t)value;
   }
-  return drop_bad(e, set, bad);
+  return tm_eval_drop_marks(e, set, bad);
 }
 
 static int to_decimal(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *a, tm_vec *out) {
@@ -146,7 +134,7 @@ static int decimal_to_float(tm_eval *e, const tm_expr *x, tm_rows *set, const tm
 
 static int miss_invalid_text(tm_eval *e, tm_rows *set, const tm_vec *a) {
   const tm_str *values = a->data;
-  uint8_t *bad = bad_rows(e);
+  uint8_t *bad = tm_eval_marks(e);
   if (bad == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
@@ -156,7 +144,7 @@ static int miss_invalid_text(tm_eval *e, tm_rows *set, const tm_vec *a) {
                  ((value->words[0] >> 32 | value->words[1]) & UINT64_C(0x8080808080808080)) == 0;
     bad[row] = !ascii && !tm_utf8_valid(tm_str_bytes(value), value->size);
   }
-  return drop_bad(e, set, bad);
+  return tm_eval_drop_marks(e, set, bad);
 }
 
 static int convert(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *a, tm_vec *out) {

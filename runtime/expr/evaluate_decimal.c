@@ -152,23 +152,15 @@ static int align(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *a, tm_vec *
   return scale_wide(e, set, up_b, bad, b);
 }
 
-static uint8_t *bad_rows(tm_eval *e) {
-  uint8_t *bad = tm_eval_buffer(e, 1);
-  if (bad != NULL) memset(bad, 0, e->total);
-  return bad;
-}
-
+/* bad NULL: no row can miss. */
 static int drop_bad(tm_eval *e, tm_rows *set, uint8_t *bad) {
-  if (bad == NULL) return 0;
-  int status = tm_eval_drop(e, set, bad);
-  tm_eval_buffer_release(e, 1, bad);
-  return status;
+  return bad == NULL ? 0 : tm_eval_drop_marks(e, set, bad);
 }
 
 int tm_decimal_align(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *a, tm_vec *b) {
   /* Values that are equally scaled need no room to grow. */
   if (x->children[0]->type.scale == x->children[1]->type.scale && a->wide == b->wide) return 0;
-  uint8_t *bad = x->misses ? bad_rows(e) : NULL;
+  uint8_t *bad = x->misses ? tm_eval_marks(e) : NULL;
   if (x->misses && bad == NULL) return -1;
   if (align(e, x, set, a, b, bad) != 0) return -1;
   return drop_bad(e, set, bad);
@@ -202,7 +194,7 @@ static void check_sums(const tm_rows *set, const tm_vec *out, uint8_t *bad) {
 static int sum_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *a, tm_vec *b,
                      tm_vec *out) {
   bool add = x->op == TM_X_ADD;
-  uint8_t *bad = x->misses ? bad_rows(e) : NULL;
+  uint8_t *bad = x->misses ? tm_eval_marks(e) : NULL;
   if ((x->misses && bad == NULL) || align(e, x, set, a, b, bad) != 0) return -1;
   out->wide = a->wide;
   out->bits = (uint8_t)((a->bits > b->bits ? a->bits : b->bits) + 1);
@@ -216,7 +208,7 @@ static int sum_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *a, tm_v
 static int checked_products(tm_eval *e, tm_rows *set, tm_vec *a, tm_vec *b, tm_vec *out) {
   const __int128 *left = a->data, *right = b->data;
   __int128 *to = tm_vec_make(e, out, 16);
-  uint8_t *bad = bad_rows(e);
+  uint8_t *bad = tm_eval_marks(e);
   if (to == NULL || bad == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
@@ -266,7 +258,7 @@ static int quotient_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *a,
   out->wide = 1;
   out->bits = 127;
   __int128 *to = tm_vec_make(e, out, 16);
-  uint8_t *bad = bad_rows(e);
+  uint8_t *bad = tm_eval_marks(e);
   if (to == NULL || bad == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k), i = a->constant ? 0 : row, j = b->constant ? 0 : row;

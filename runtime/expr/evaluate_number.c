@@ -10,6 +10,18 @@ TM_INLINE uint64_t magnitude(int64_t x) { return x < 0 ? 0 - (uint64_t)x : (uint
 TM_DEFINE_UNARY(abs_i64, int64_t, int64_t, magnitude(x))
 TM_DEFINE_UNARY(abs_f64, double, double, fabs(x))
 TM_DEFINE_UNARY(sqrt_f64, double, double, sqrt(x))
+/* The same library as Lua's, so the same bits. */
+TM_DEFINE_UNARY(exp_f64, double, double, exp(x))
+TM_DEFINE_UNARY(log_f64, double, double, log(x))
+TM_DEFINE_UNARY(sin_f64, double, double, sin(x))
+TM_DEFINE_UNARY(cos_f64, double, double, cos(x))
+TM_DEFINE_UNARY(tan_f64, double, double, tan(x))
+TM_DEFINE_UNARY(asin_f64, double, double, asin(x))
+TM_DEFINE_UNARY(acos_f64, double, double, acos(x))
+TM_DEFINE_UNARY(atan_f64, double, double, atan2(x, 1)) /* as math.atan with one argument */
+static tm_unary_loop *const math_loops[] = {
+  sqrt_f64, exp_f64, log_f64, sin_f64, cos_f64, tan_f64, asin_f64, acos_f64, atan_f64,
+};
 /* As math.max and math.min compare: with NaN the first one stays. */
 TM_DEFINE_BINARY(max_i64, int64_t, int64_t, int64_t, x < y ? y : x)
 TM_DEFINE_BINARY(min_i64, int64_t, int64_t, int64_t, y < x ? y : x)
@@ -21,9 +33,8 @@ static int round_to_int(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec
                         tm_vec *out) {
   const double *values = a->data;
   int64_t *to = tm_vec_make(e, out, 8);
-  uint8_t *bad = tm_eval_buffer(e, 1);
+  uint8_t *bad = tm_eval_marks(e);
   if (to == NULL || bad == NULL) return -1;
-  memset(bad, 0, e->total);
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
     double value = values[a->constant ? 0 : row];
@@ -32,9 +43,7 @@ static int round_to_int(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec
     to[row] = fits ? (int64_t)value : 0;
     bad[row] = !fits;
   }
-  int status = tm_eval_drop(e, set, bad);
-  tm_eval_buffer_release(e, 1, bad);
-  return status;
+  return tm_eval_drop_marks(e, set, bad);
 }
 
 static __int128 decimal_at(const tm_vec *vec, uint32_t row) {
@@ -97,10 +106,9 @@ static int round_rows(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *
 
 static int checked_number(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *a,
                           tm_vec *out) {
-  uint8_t *bad = tm_eval_buffer(e, 1);
+  uint8_t *bad = tm_eval_marks(e);
   int status = 0;
   if (bad == NULL) return -1;
-  memset(bad, 0, e->total);
   if (x->op == TM_X_ROUND) {
     out->data = NULL;
     status = round_rows(e, x, set, a, bad, out);
@@ -112,16 +120,14 @@ static int checked_number(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_v
       bad[row] = !truncate_row(x, a, row, &to[row]);
     }
   }
-  if (status == 0) status = tm_eval_drop(e, set, bad);
-  tm_eval_buffer_release(e, 1, bad);
-  return status;
+  return status == 0 ? tm_eval_drop_marks(e, set, bad) : -1;
 }
 
 static int unary_number(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *a, tm_vec *out) {
   if (x->op == TM_X_FLOOR || x->op == TM_X_CEIL) return round_to_int(e, x, set, a, out);
   if (x->op == TM_X_ROUND || x->op == TM_X_TRUNCATE) return checked_number(e, x, set, a, out);
-  tm_unary_loop *loop = x->type.kind != TM_FLOAT64 ? abs_i64
-                        : x->op == TM_X_SQRT ? sqrt_f64 : abs_f64;
+  tm_unary_loop *loop = x->op == TM_X_MATH ? math_loops[x->extra]
+                        : x->type.kind == TM_FLOAT64 ? abs_f64 : abs_i64;
   return tm_eval_unary_loop(e, loop, 8, set, a, out);
 }
 

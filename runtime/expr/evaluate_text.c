@@ -201,41 +201,25 @@ static size_t print_value(const tm_expr *x, const tm_vec *a, uint32_t row, char 
 /* tostring shows the sign of a NaN, which is whatever the processor made of it in the VM. */
 static int miss_nans(tm_eval *e, tm_rows *set, const tm_vec *a) {
   const double *values = a->data;
-  uint8_t *bad = tm_eval_buffer(e, 1);
+  uint8_t *bad = tm_eval_marks(e);
   if (bad == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
     double value = values[a->constant ? 0 : row];
     bad[row] = value != value;
   }
-  int status = tm_eval_drop(e, set, bad);
-  tm_eval_buffer_release(e, 1, bad);
-  return status;
+  return tm_eval_drop_marks(e, set, bad);
 }
 
 static int text_value(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *a, tm_vec *out) {
   if (x->misses && miss_nans(e, set, a) != 0) return -1;
   tm_str *to = tm_vec_make(e, out, 16);
-  char *room = text_room(e, 0);
-  size_t left = 0;
-  if (to == NULL || room == NULL) return -1;
+  if (to == NULL) return -1;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
     char text[TM_PRINT_MAX];
     size_t size = print_value(x, a, row, text);
-    if (size > TM_STR_INLINE) {
-      if (left < size) {
-        left = TM_PRINT_MAX * 64;
-        room = text_room(e, left);
-        if (room == NULL) return -1;
-      }
-      memcpy(room, text, size);
-      to[row] = tm_str_make(room, size);
-      room += size;
-      left -= size;
-    } else {
-      to[row] = tm_str_make(text, size);
-    }
+    if (!tm_eval_string(e, text, size, &to[row])) return -1;
   }
   return 0;
 }
@@ -275,9 +259,8 @@ static int join_rows(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *p
 
 static int concat_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out) {
   tm_vec parts[PARTS_MAX];
-  uint8_t *bad = tm_eval_buffer(e, 1);
+  uint8_t *bad = tm_eval_marks(e);
   if (bad == NULL) return -1;
-  memset(bad, 0, e->total);
   for (uint32_t i = 0; i < x->child_count; i++) {
     parts[i] = (tm_vec){0};
     if (tm_eval_value(e, x->children[i], set, &parts[i]) != 0) return -1;

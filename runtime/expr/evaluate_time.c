@@ -86,18 +86,15 @@ static int sum_rows(tm_eval *e, tm_expr_op op, tm_rows *set, const tm_vec *a, co
   const int32_t *days = a->data;
   const int64_t *counts = b->data;
   int32_t *to = tm_vec_make(e, out, 4);
-  uint8_t *bad = tm_eval_buffer(e, 1);
+  uint8_t *bad = tm_eval_marks(e);
   if (to == NULL || bad == NULL) return -1;
-  memset(bad, 0, e->total);
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
     int32_t sum = 0;
     bad[row] = !add_to_date(op, days[a->constant ? 0 : row], counts[b->constant ? 0 : row], &sum);
     to[row] = sum;
   }
-  int status = tm_eval_drop(e, set, bad);
-  tm_eval_buffer_release(e, 1, bad);
-  return status;
+  return tm_eval_drop_marks(e, set, bad);
 }
 
 int tm_eval_time(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out) {

@@ -17,6 +17,7 @@ static void eval_init(tm_eval *e, const tm_batch *batch, tm_arena *scratch, tm_a
   e->columns = batch->columns;
   e->scratch = scratch;
   e->text = text;
+  e->string_left = 0;
   e->missed = NULL;
   e->missed_count = 0;
   e->memo_count = e->scope = 0;

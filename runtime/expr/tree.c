@@ -254,8 +254,9 @@ static bool op_misses(const tm_expr *x) {
     case TM_X_FLOOR: case TM_X_CEIL: return x->children[0]->type.kind == TM_FLOAT64;
     case TM_X_TO_DECIMAL: return to_decimal_misses(x);
     case TM_X_ROUND: case TM_X_TRUNCATE: return rounding_misses(x);
+    case TM_X_FORMAT_NUMBER: return x->children[0]->type.kind == TM_FLOAT64;
     case TM_X_TEXT: return x->extra == 0 && x->children[0]->type.kind == TM_FLOAT64;
-    case TM_X_TO_INT32: case TM_X_TO_STRING: case TM_X_CONCAT:
+    case TM_X_TO_INT32: case TM_X_TO_STRING: case TM_X_CONCAT: case TM_X_PARSE:
     case TM_X_ADD_DAYS: case TM_X_ADD_MONTHS: return true;
     default: return false;
   }

@@ -43,12 +43,16 @@ typedef enum tm_expr_op {
   TM_X_RETYPE,     /* same bits under another type: timestamp and int64, string to bytes */
   /* numbers */
   TM_X_ABS, TM_X_FLOOR, TM_X_CEIL, /* of floats FLOOR and CEIL are int64, else a miss */
-  TM_X_MIN, TM_X_MAX, TM_X_SQRT, TM_X_ROUND,
+  TM_X_MIN, TM_X_MAX, TM_X_ROUND,
+  TM_X_MATH,       /* a function of libm of one float; extra: a tm_expr_math */
   TM_X_DECIMAL_FLOAT,              /* decimal to the nearest float */
   TM_X_TRUNCATE,                   /* float or decimal to int64, towards 0, else a miss */
   /* strings */
   TM_X_LENGTH, TM_X_SUBSTRING, TM_X_LOWER, TM_X_UPPER, TM_X_BYTE, TM_X_FIND, TM_X_LIKE,
   TM_X_CONCAT, TM_X_TEXT,
+  TM_X_FORMAT_NUMBER, /* aux: a C format of one number */
+  TM_X_FORMAT_TIME,   /* aux: a tm_time_form */
+  TM_X_PARSE,         /* string to the node's type as files are read, else a miss; aux: a zone */
   /* dates and times; zone in aux */
   TM_X_YEAR, TM_X_MONTH, TM_X_DAY_OF_MONTH, TM_X_WEEKDAY, TM_X_HOUR, TM_X_MINUTE, TM_X_SECOND,
   TM_X_DAY_OF,     /* date of a timestamp */
@@ -57,6 +61,17 @@ typedef enum tm_expr_op {
   TM_X_PROBE,      /* look-up in a constant table (expr/probe.h), null where it has no such key */
   TM_X_COUNT,
 } tm_expr_op;
+
+typedef enum tm_expr_math {
+  TM_MATH_SQRT, TM_MATH_EXP, TM_MATH_LOG, TM_MATH_SIN, TM_MATH_COS, TM_MATH_TAN, TM_MATH_ASIN,
+  TM_MATH_ACOS, TM_MATH_ATAN,
+} tm_expr_math;
+
+/* How a date or an instant is written. */
+typedef struct tm_time_form {
+  const struct tm_time_format *format;
+  const tm_zone *zone; /* NULL: UTC */
+} tm_time_form;
 
 typedef struct tm_expr tm_expr;
 
@@ -86,7 +101,7 @@ struct tm_expr {
     tm_constant value;     /* CONSTANT that is not nullable (a null) */
     uint32_t column;       /* COLUMN: index in the batch */
     int64_t extra;         /* by op: LEAF its number, ROUND (digits + 64) << 8 | mode, FIND init,
-                              TEXT 1: as files have it, ADD and SUB of int64 1: overflow misses */
+                              TEXT 1: as files have it, ADD, SUB and MUL of int64 1: overflow misses */
   };
 };
 

@@ -30,7 +30,8 @@ static const char *const calls[TM_X_COUNT] = {
   [TM_X_TO_INT64] = "tm.int", [TM_X_TO_INT32] = "int32", [TM_X_TO_DECIMAL] = "decimal",
   [TM_X_TO_STRING] = "utf8", [TM_X_DECIMAL_FLOAT] = "tm.float", [TM_X_TRUNCATE] = "tm.int", [TM_X_ABS] = "math.abs",
   [TM_X_FLOOR] = "math.floor", [TM_X_CEIL] = "math.ceil", [TM_X_MIN] = "math.min",
-  [TM_X_MAX] = "math.max", [TM_X_SQRT] = "math.sqrt", [TM_X_ROUND] = "tm.round",
+  [TM_X_MAX] = "math.max", [TM_X_ROUND] = "tm.round", [TM_X_FORMAT_NUMBER] = "string.format",
+  [TM_X_FORMAT_TIME] = "tm.format",
   [TM_X_SUBSTRING] = "string.sub", [TM_X_LOWER] = "string.lower", [TM_X_UPPER] = "string.upper",
   [TM_X_BYTE] = "string.byte", [TM_X_FIND] = "string.find", [TM_X_LIKE] = "tm.like",
   [TM_X_TEXT] = "tostring", [TM_X_YEAR] = "tm.year", [TM_X_MONTH] = "tm.month",
@@ -147,6 +148,11 @@ static bool print_null_test(const tm_expr *x, const char *sign, const tm_expr_na
   return !parens || tm_bytes_append_byte(out, ')');
 }
 
+static const char *parse_name(const tm_expr *x) {
+  return x->type.kind == TM_DATE ? "tm.day" : x->type.kind == TM_TIMESTAMP ? "tm.time"
+         : x->type.kind == TM_FLOAT64 ? "tm.float" : "tm.int";
+}
+
 static const char *probe_field(const tm_expr *x) { return ((const tm_probe *)x->aux)->field; }
 
 static bool print(const tm_expr *x, const tm_expr_names *names, int level, tm_bytes *out) {
@@ -180,6 +186,13 @@ static bool print(const tm_expr *x, const tm_expr_names *names, int level, tm_by
                              probe_field(x) == NULL ? "" : probe_field(x));
     default: break;
   }
+  if (x->op == TM_X_MATH) {
+    static const char *const names_of[] = {"math.sqrt", "math.exp", "math.log", "math.sin",
+                                           "math.cos", "math.tan", "math.asin", "math.acos",
+                                           "math.atan"};
+    return print_call(x, names_of[x->extra], names, out);
+  }
+  if (x->op == TM_X_PARSE) return print_call(x, parse_name(x), names, out);
   if (infixes[x->op].text != NULL) return print_infix(x, names, level, out);
   return print_call(x, calls[x->op] == NULL ? "?" : calls[x->op], names, out);
 }

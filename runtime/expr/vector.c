@@ -83,6 +83,40 @@ int tm_vec_flatten(tm_eval *e, size_t width, const tm_rows *set, tm_vec *vec) {
   return 0;
 }
 
+uint8_t *tm_eval_marks(tm_eval *e) {
+  uint8_t *bad = tm_eval_buffer(e, 1);
+  if (bad != NULL) memset(bad, 0, e->total);
+  return bad;
+}
+
+int tm_eval_drop_marks(tm_eval *e, tm_rows *set, uint8_t *bad) {
+  int status = tm_eval_drop(e, set, bad);
+  tm_eval_buffer_release(e, 1, bad);
+  return status;
+}
+
+enum { STRING_ROOM = 4096 };
+
+bool tm_eval_string(tm_eval *e, const char *text, size_t size, tm_str *out) {
+  if (size > TM_STR_INLINE) {
+    if (e->string_left < size) {
+      e->string_left = size > STRING_ROOM ? size : STRING_ROOM;
+      e->string_at = tm_arena_alloc(e->text, e->string_left);
+      if (e->string_at == NULL) {
+        e->string_left = 0;
+        e->failed = true;
+        return false;
+      }
+    }
+    memcpy(e->string_at, text, size);
+    text = e->string_at;
+    e->string_at += size;
+    e->string_left -= size;
+  }
+  *out = tm_str_make(text, size);
+  return true;
+}
+
 /* ---------------------------------------------------------------- sets of rows */
 
 void tm_rows_release(tm_eval *e, tm_rows *set) {

@@ -36,6 +36,8 @@ typedef struct tm_eval {
   uint32_t missed_count;
   bool failed;              /* out of memory */
   bool borrows;
+  char *string_at;          /* room for strings that are made one by one */
+  size_t string_left;
   void *spare[4];           /* scratch buffers by width 1, 4, 8, 16: lists through their first word */
   uint32_t capacity;        /* rows that a buffer holds */
   tm_vec memo[TM_EXPR_SLOTS_MAX];
@@ -90,6 +92,12 @@ static inline uint32_t tm_rows_at(const tm_rows *set, uint32_t nth) {
   return set->rows == NULL ? nth : set->rows[nth];
 }
 
+/* Marks of rows that miss, all 0; NULL without memory. drop_marks gives them back. */
+uint8_t *tm_eval_marks(tm_eval *e);
+int tm_eval_drop_marks(tm_eval *e, tm_rows *set, uint8_t *bad);
+/* `size` bytes as a value, long ones copied to where strings are made. false: no memory. */
+bool tm_eval_string(tm_eval *e, const char *text, size_t size, tm_str *out);
+
 /* Operators by family; x->op says which. out arrives as for tm_eval_value ------------------- */
 
 int tm_eval_arithmetic(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
@@ -97,6 +105,7 @@ int tm_eval_decimal(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_compare(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_convert(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_text(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
+int tm_eval_format(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_time(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_number(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_probe(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);

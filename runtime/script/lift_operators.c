@@ -86,16 +86,18 @@ static tm_sym number_arithmetic(tm_lift_ctx *ctx, tm_expr_op op, const tm_expr *
   return make_binary(ctx, op, type, tm_lift_int64(ctx, a), tm_lift_int64(ctx, b));
 }
 
-/* count times unit, in microseconds; a count that leaves int64 is the VM's to refuse. */
+enum { OVERFLOW_MISSES = 1 };
+
+/* count times unit, in microseconds; a product that leaves int64 is the VM's to refuse. NULL: the
+ * duration is of months. */
 static const tm_expr *duration_us(tm_lift_ctx *ctx, tm_sym duration) {
-  const tm_expr *count = duration.x;
-  int64_t product;
-  if (duration.unit_us == 1) return count;
-  if (!tm_expr_is_constant(count) ||
-      __builtin_mul_overflow(count->value.i64, duration.unit_us, &product)) {
-    return NULL;
-  }
-  return tm_expr_int(&ctx->pool, product);
+  if (duration.unit_us == 0) return NULL;
+  if (duration.unit_us == 1) return duration.x;
+  const tm_expr *parts[] = {duration.x, tm_expr_int(&ctx->pool, duration.unit_us)};
+  const tm_expr *us = tm_expr_make(&ctx->pool, TM_X_MUL, tm_type_of(TM_INT64), parts, 2, NULL,
+                                   OVERFLOW_MISSES);
+  tm_lift_effect(ctx, us);
+  return us;
 }
 
 static const int64_t day_us = INT64_C(86400000000);
@@ -134,13 +136,10 @@ static tm_sym duration_arithmetic(tm_lift_ctx *ctx, tm_lift_state *state, tm_exp
   if (class_of(x->type) != CLASS_INTEGER) {
     return tm_lift_give_up(ctx, "adds a duration to %s", what(other));
   }
-  const tm_expr *us = duration.unit_us == 0 ? NULL : duration_us(ctx, duration);
-  if (us == NULL) {
-    return tm_lift_give_up_typed(ctx, x->type, "adds a duration that varies, or months, to a time");
-  }
+  const tm_expr *us = duration_us(ctx, duration);
+  if (us == NULL) return tm_lift_give_up_typed(ctx, x->type, "adds months to a time");
   tm_type type = x->type.kind == TM_TIMESTAMP ? x->type : tm_type_of(TM_INT64);
   const tm_expr *parts[] = {tm_lift_int64(ctx, x), us};
-  enum { OVERFLOW_MISSES = 1 };
   return tm_sym_of(tm_expr_make(&ctx->pool, op, type, parts, 2, NULL, OVERFLOW_MISSES));
 }
 
@@ -282,7 +281,7 @@ static const tm_expr *concat_part(tm_lift_ctx *ctx, tm_lift_state *state, tm_sym
   if (part.kind != TM_SYM_EXPR) return NULL;
   kind_class kind = class_of(part.x->type);
   if (kind == CLASS_TEXT) return tm_lift_require(ctx, state, part.x);
-  if (kind != CLASS_INTEGER && kind != CLASS_FLOAT) return NULL;
+  if (kind == CLASS_NIL || kind == CLASS_BOOL) return NULL;
   const tm_expr *x = tm_lift_require(ctx, state, part.x);
   if (kind == CLASS_INTEGER) x = tm_lift_int64(ctx, x);
   return tm_expr_unary(&ctx->pool, TM_X_TEXT, tm_type_of(TM_STRING), x);
@@ -301,6 +300,7 @@ tm_sym tm_lift_concat(tm_lift_ctx *ctx, tm_lift_state *state, const tm_sym *part
     if (children[i]->type.kind == TM_BYTES) type.kind = TM_BYTES;
   }
   if (type.kind == TM_BYTES) type.precision = 0;
+  if (count == 1) return tm_sym_of(children[0]);
   return tm_sym_of(tm_expr_make(&ctx->pool, TM_X_CONCAT, type, children, (uint32_t)count, NULL, 0));
 }
 

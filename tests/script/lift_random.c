@@ -116,7 +116,9 @@ static void grow_float(growth *g, int depth) {
   switch (roll(g, 9)) {
     case 0: put_binary(g, INT, "/", INT, depth); return;
     case 1: put_binary(g, FLOAT, ONE_OF(g, "//", "%", "^"), roll(g, 2) ? FLOAT : INT, depth); return;
-    case 2: put_call(g, ONE_OF(g, "math.abs", "math.sqrt", "tm.float"), FLOAT, "", depth); return;
+    case 2:
+      put_call(g, ONE_OF(g, "math.abs", "math.sqrt", "tm.float", "math.exp"), FLOAT, "", depth);
+      return;
     case 3: put_call(g, "tm.float", DEC, "", depth); return;
     case 4: put_call(g, "tm.round", FLOAT, ONE_OF(g, ", 2", ", 0, \"floor\"", ", 5, \"half_even\""),
                      depth); return;
@@ -138,7 +140,7 @@ static void grow_decimal(growth *g, int depth) {
 }
 
 static void grow_string(growth *g, int depth) {
-  switch (roll(g, 10)) {
+  switch (roll(g, 12)) {
     case 0: put(g, "("); grow(g, STR, 1); put(g, "):sub(%s, %s)", ONE_OF(g, "1", "2", "-3", "r.n", "r.k"),
                                 ONE_OF(g, "2", "-1", "5", "r.n", "-2")); return;
     case 1: put_call(g, ONE_OF(g, "string.lower", "string.upper"), STR, "", depth); return;
@@ -148,6 +150,13 @@ static void grow_string(growth *g, int depth) {
       grow(g, INT, depth - 1); put(g, ")"); return;
     case 5: put(g, "info["); grow(g, STR, depth - 1); put(g, "].label"); return;
     case 6: put(g, "holidays["); grow(g, DATE, depth - 1); put(g, "]"); return;
+    case 7: put_call(g, "tm.format", roll(g, 2) ? DATE : TIME,
+                     ONE_OF(g, ", \"%F\"", ", \"%Y-%m\"", ", \"%T %z\", \"Europe/Berlin\""), depth);
+      return;
+    case 8: put(g, "string.format(\"%%.3f;%%05d\", "); grow(g, FLOAT, depth - 1); put(g, ", ");
+      grow(g, INT, depth - 1); put(g, ")"); return;
+    /* (No decimals or dates: Lua 5.4.4 loses a part of `a .. b .. c` where c has a metamethod and
+     * the stack grows under it.) */
     default: put_binary(g, roll(g, 4) ? STR : INT, "..", roll(g, 4) ? STR : FLOAT, depth);
   }
 }
@@ -195,7 +204,7 @@ static void grow(growth *g, kind k, int depth) {
                                                  "tm.days(365)", "tm.months(-13)")); return;
     default:
       put(g, "("); grow(g, TIME, depth - 1);
-      put(g, " %s %s)", ONE_OF(g, "+", "-"), ONE_OF(g, "tm.minutes(5)", "tm.hours(1)", "1", "r.n")); return;
+      put(g, " %s %s)", ONE_OF(g, "+", "-"), ONE_OF(g, "tm.minutes(5)", "tm.hours(1)", "1", "r.n", "tm.seconds(r.k)")); return;
   }
 }
 
