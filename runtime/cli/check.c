@@ -12,7 +12,7 @@ static int check_one(const tm_cli_flags *flags, const char *path) {
   tm_cli_job job = {0};
   int done = tm_cli_job_open(&job, flags, path, &err);
   if (done < 0) {
-    tm_cli_message_print(&err, flags->color, NULL);
+    tm_cli_message_print(&err, flags->color, job.text);
   } else {
     uint32_t sources = 0, sinks = 0;
     for (uint32_t i = 0; i < job.plan->node_count; i++) {

@@ -30,7 +30,7 @@ int tm_cli_explain(const tm_cli_flags *flags) {
   plain.format = NULL; /* it says how the plan is printed, not the job's stdout */
   int done = tm_cli_job_open(&job, &plain, flags->scripts[0], &err);
   if (done == 0) done = print_plan(&job, json, &err);
-  if (done < 0) tm_cli_message_print(&err, flags->color, NULL);
+  if (done < 0) tm_cli_message_print(&err, flags->color, job.text);
   tm_cli_job_close(&job);
   return done < 0 ? tm_error_exit(err.code) : 0;
 }

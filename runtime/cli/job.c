@@ -28,14 +28,34 @@ static void complete(tm_graph *graph, const tm_cli_flags *flags) {
   job->block_bytes = number_of("TIDEMILL_BLOCK_BYTES", UINT64_C(1) << 19, UINT64_C(1) << 26);
 }
 
+/* Messages show lines of the script, so a text that can be read only once is kept. */
+static int read_stdin(tm_cli_job *job, tm_error *err) {
+  int64_t got = 1;
+  while (got > 0) {
+    if (!tm_bytes_reserve(&job->typed, 4096)) return tm_fail(err, TM_E_MEMORY, "out of memory");
+    got = tm_env_get()->read(0, job->typed.data + job->typed.size, 4095);
+    if (got > 0) job->typed.size += (size_t)got;
+  }
+  if (got < 0) {
+    return tm_fail(err, TM_E_USAGE, "cannot read the script from stdin: %s",
+                   tm_env_error_text((int)got));
+  }
+  job->typed.data[job->typed.size] = '\0';
+  job->text = (const char *)job->typed.data;
+  return 0;
+}
+
 int tm_cli_job_open(tm_cli_job *job, const tm_cli_flags *flags, const char *path, tm_error *err) {
   *job = (tm_cli_job){0};
   uint64_t limit = flags->memory_bytes;
   if (limit == 0) limit = tm_env_get()->memory_limit_bytes() / 10 * 8;
   job->budget = tm_budget_create(NULL, "process", limit);
   if (job->budget == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory");
+  tm_bytes_init(&job->typed, job->budget);
+  job->text = flags->text;
+  if (path != NULL && strcmp(path, "-") == 0 && read_stdin(job, err) < 0) return -1;
   tm_script_options options = {
-    .path = path, .text = flags->text, .params = flags->params,
+    .path = path, .text = job->text, .params = flags->params,
     .param_count = flags->param_count, .date = flags->date, .no_lift = flags->no_lift,
     .budget = job->budget,
   };
@@ -48,7 +68,9 @@ int tm_cli_job_open(tm_cli_job *job, const tm_cli_flags *flags, const char *path
 }
 
 void tm_cli_job_close(tm_cli_job *job) {
+  if (job->budget == NULL) return;
   tm_script_close(job->script);
+  tm_bytes_deinit(&job->typed);
   tm_arena_pool_clear();
   tm_budget_destroy(job->budget);
 }

@@ -2,6 +2,7 @@
 #ifndef TM_CLI_JOB_H
 #define TM_CLI_JOB_H
 
+#include "base/bytes.h"
 #include "cli/flags.h"
 #include "plan/plan.h"
 #include "script/script.h"
@@ -10,6 +11,8 @@ typedef struct tm_cli_job {
   tm_budget *budget;
   tm_script *script;
   tm_plan *plan;
+  const char *text; /* of -e or stdin, for messages; NULL: a file */
+  tm_bytes typed;   /* what stdin gave */
 } tm_cli_job;
 
 /* path is "-" for stdin; NULL where flags->text is the script. 0, or -1 with err. */

@@ -90,7 +90,9 @@ static int run_job(tm_cli_job *job, const tm_cli_flags *flags, tm_error *err) {
   int done = tm_run_plan(job->plan, job->budget, &options, &result, err);
   tm_cli_report_end();
   if (done == 0) done = call_on_done(job, &result, err);
-  if (done == 0) tm_cli_report_done(job->plan, &result, tm_env_get()->is_terminal(2));
+  if (done == 0 && !result.unread) {
+    tm_cli_report_done(job->plan, &result, tm_env_get()->is_terminal(2));
+  }
   tm_error summary_error = {0};
   if (flags->summary != NULL && tm_cli_report_summary(flags->summary, job->plan, &result,
                                                    job->budget, &summary_error) < 0) {
@@ -115,7 +117,7 @@ int tm_cli_run(const tm_cli_flags *flags) {
   if (done == 0) done = run_job(&job, flags, &err);
   if (done < 0) {
     advise_memory(&job, &err);
-    tm_cli_message_print(&err, flags->color, flags->text);
+    tm_cli_message_print(&err, flags->color, job.text);
   }
   tm_cli_job_close(&job);
   return done < 0 ? status_of(&err) : 0;

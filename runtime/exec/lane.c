@@ -274,6 +274,9 @@ static tm_lane_step step_input(tm_lane *lane, node *n, int ready, tm_error *err)
     tm_batch *batch = port_take(p);
     if (stage->sink) n->ledger.passed += batch->selected;
     flow = stage->push(n->self, (uint32_t)ready, batch, &out, err);
+    if (stage->sink && flow == TM_FLOW_FINISHED) {
+      __atomic_store_n(&lane->run->unread, 1, __ATOMIC_RELAXED);
+    }
   } else {
     p->told = true;
     flow = stage->finish(n->self, (uint32_t)ready, &out, err);

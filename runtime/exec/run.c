@@ -338,6 +338,7 @@ int tm_run_plan(const tm_plan *plan, tm_budget *budget, const tm_run_options *op
   publish_all(&run, shared, result, err);
   unshare_all(&run, shared);
   run_deinit(&run);
+  result->unread = run.unread;
   result->seconds = (double)(tm_env_get()->monotonic_us() - begin_us) / 1e6;
   return result->status == TM_STATUS_OK ? 0 : -1;
 }

@@ -35,6 +35,7 @@ typedef struct tm_run_result {
   uint64_t rows_in, rows_out;
   double seconds;
   uint32_t workers;
+  bool unread;                /* nobody reads one of the outputs any more: a closed pipe */
 } tm_run_result;
 
 /* 0, or -1 with err (the result is filled as far as it is known). Sinks are published on success;

@@ -20,6 +20,7 @@ struct tm_run {
   int draining;         /* atomic: a row failed the run; sources stop, the rest is let out */
   int stop;             /* atomic: end now */
   uint8_t *cancelled;   /* atomic, per node: nobody wanted its output any more, in some lane */
+  int unread;           /* atomic: a sink ended before its input */
   /* The first failure, under the mutex. A failure of a row gives way to one of an earlier row. */
   tm_error failure;
   bool failed, row_failure;

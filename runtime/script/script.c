@@ -56,8 +56,8 @@ static int set_params(tm_script *script, const tm_script_options *options, tm_er
 
 static int set_text(tm_script *script, const tm_script_options *options, tm_error *err) {
   tm_arena *arena = &script->arena;
-  if (options->path == NULL) {
-    script->name = "-e";
+  if (options->text != NULL) {
+    script->name = options->path == NULL ? "-e" : "stdin";
     script->size = strlen(options->text);
     script->text = tm_arena_text(arena, options->text, script->size);
     script->inline_text = true;

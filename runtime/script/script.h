@@ -14,8 +14,8 @@ typedef struct tm_worker tm_worker;
 typedef struct tm_script_param { const char *name, *value; } tm_script_param;
 
 typedef struct tm_script_options {
-  const char *path;               /* a file; "-" reads the text from stdin */
-  const char *text;               /* the text of -e; then path is NULL */
+  const char *path;               /* a file; "-" is stdin, read here unless `text` is given */
+  const char *text;               /* the text of -e, with path NULL, or of stdin */
   const tm_script_param *params;  /* --param NAME=VALUE; copied */
   size_t param_count;
   const char *date;               /* YYYY-MM-DD; NULL: yesterday in the local zone */
