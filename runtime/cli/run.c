@@ -96,7 +96,10 @@ static int run_job(tm_cli_job *job, const tm_cli_flags *flags, tm_error *err) {
   tm_error summary_error = {0};
   if (flags->summary != NULL && tm_cli_report_summary(flags->summary, job->plan, &result,
                                                    job->budget, &summary_error) < 0) {
-    if (done == 0) *err = summary_error;
+    if (done == 0) {
+      *err = summary_error;
+      snprintf(err->kept, sizeof err->kept, "all outputs were published");
+    }
     done = -1;
   }
   return done;
