@@ -1,5 +1,6 @@
 local tm <const> = require "tidemill"
-local orders = tm.jsonl { path = "orders.jsonl", schema = "id string, amount float64, country string" }
+local orders = tm.jsonl { path = "orders.jsonl",
+                          schema = "id string, amount float64, country string" }
 local enriched = orders:map(function(e)
   return { id = e.id, cc = string.lower(e.country), net = e.amount * 2 }
 end):name "enrich"
