@@ -10,6 +10,12 @@ static int discard_bind(tm_bind *bind, tm_error *err) {
   return 0;
 }
 
+static int discard_open(const tm_stage_env *env, void **out, tm_error *err) {
+  (void)env, (void)err;
+  *out = NULL; /* there is nothing to know */
+  return 0;
+}
+
 static tm_flow discard_push(void *self, uint32_t port, tm_batch *taken, tm_out *out,
                             tm_error *err) {
   (void)self, (void)port, (void)out, (void)err;
@@ -22,6 +28,8 @@ static tm_flow discard_finish(void *self, uint32_t port, tm_out *out, tm_error *
   return TM_FLOW_FINISHED;
 }
 
+static void discard_close(void *self) { (void)self; }
+
 const tm_stage tm_stage_discard = {
   .size = sizeof(tm_stage),
   .name = "discard",
@@ -30,6 +38,8 @@ const tm_stage tm_stage_discard = {
   .sink = true,
   .options = discard_options,
   .bind = discard_bind,
+  .open = discard_open,
   .push = discard_push,
   .finish = discard_finish,
+  .close = discard_close,
 };
