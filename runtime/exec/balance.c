@@ -33,8 +33,8 @@ void tm_balance_move_filters(const tm_plan *plan, tm_run_result *result) {
       l = &result->nodes[filter];
       l->in = rows;
       l->filtered += source->pushed_dropped[k];
-      rows -= source->pushed_dropped[k];
-      l->passed = rows;
+      /* What a limit below left unread was booked as filtered already. */
+      rows = l->passed = l->in - l->filtered;
     }
   }
 }
