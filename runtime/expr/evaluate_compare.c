@@ -60,7 +60,8 @@ static void compare_mixed(tm_expr_op op, const tm_rows *set, const tm_vec *ints,
   const double *b = floats->data;
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
-    out[row] = holds(op, compare_exactly(a[ints->constant ? 0 : row], b[floats->constant ? 0 : row]));
+    int64_t i = a[ints->constant ? 0 : row];
+    out[row] = holds(op, compare_exactly(i, b[floats->constant ? 0 : row]));
   }
 }
 
@@ -91,7 +92,8 @@ static void compare_strings(tm_expr_op op, const tm_rows *set, const tm_vec *lef
   for (uint32_t k = 0; k < set->count; k++) {
     uint32_t row = tm_rows_at(set, k);
     uint32_t i = left->constant ? 0 : row, j = right->constant ? 0 : row;
-    bool there = (left->valid == NULL || left->valid[i]) && (right->valid == NULL || right->valid[j]);
+    bool there = (left->valid == NULL || left->valid[i]) &&
+                 (right->valid == NULL || right->valid[j]);
     if (!there) {
       out[row] = 0; /* nulls are dealt with afterwards */
     } else if (op == TM_X_EQ || op == TM_X_NE) {

@@ -1,4 +1,4 @@
-/* expr/evaluate_convert.c: from one type to another. Nulls stay null; what does not convert misses. */
+/* expr/evaluate_convert.c: from one type to another. Nulls stay null, what cannot be is a miss. */
 #include "expr/loops.h"
 
 #include "kernel/decimal.h"

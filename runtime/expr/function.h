@@ -26,7 +26,7 @@ typedef struct tm_function_want {
   tm_shape shape;
   uint32_t input_count;       /* 1: f(row); 2: f(left, right) */
   const tm_schema *inputs[2]; /* with two, the batch has the columns of both, left ones first */
-  const tm_schema *declared;  /* types that the script declared (one field for VALUE); NULL: infer */
+  const tm_schema *declared;  /* types that the script gave (one field for VALUE); NULL: infer */
   bool by_value;              /* f(a, b): the columns of inputs[0] are the arguments, not a row */
   const char *verb;           /* for messages: "filter" */
   const char *name;           /* field that it fills, or NULL */
@@ -57,7 +57,7 @@ typedef struct tm_result {
                           allocated by the function, NULL where every row stays */
   tm_row_error *errors;
   uint32_t error_count, error_capacity;
-  const tm_batch *pins; /* set to the input where a column may borrow its data or bytes, else NULL */
+  const tm_batch *pins; /* the input where a column may borrow its data or bytes, else NULL */
 } tm_result;
 
 struct tm_function {

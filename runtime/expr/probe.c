@@ -109,7 +109,7 @@ static uint32_t find_text(const tm_probe *probe, const tm_str *text) {
   return probe->slot_of[at];
 }
 
-/* A load a row, and none that the key decides: what lies outside reads the first slot for nothing. */
+/* A load a row, whatever the key: what lies outside reads the first slot for nothing. */
 static void find_in_span(const tm_probe *probe, const tm_rows *set, const int64_t *restrict keys,
                          uint32_t *restrict found) {
   const uint32_t *restrict slot_of = probe->slot_of;

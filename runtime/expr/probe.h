@@ -1,6 +1,6 @@
 /* expr/probe.h: a constant table that expressions look up: a Lua table captured by a function.
  *
- * Keys are int64, string or date; all values are of one type. Built at plan time, then read-only. */
+ * Keys are int64, string or date, values all of one type. Built at plan time, then read-only. */
 #ifndef TM_EXPR_PROBE_H
 #define TM_EXPR_PROBE_H
 
@@ -12,7 +12,7 @@ typedef struct tm_probe {
   const char *name;       /* as the script calls it, for explain */
   const char *field;      /* of entries that are tables; NULL: the entry itself. For explain */
   uint32_t count;
-  uint32_t mask;          /* of slots; slot_of[hash & mask] and on: index of an entry + 1, 0: none */
+  uint32_t mask;          /* slot_of[hash & mask] and on: index of an entry + 1, 0: none */
   const uint32_t *slot_of;
   const uint64_t *words;  /* int64 and date keys */
   const tm_str *texts;    /* string keys */

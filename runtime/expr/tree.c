@@ -29,7 +29,7 @@ static bool values_equal(const tm_expr *a, const tm_expr *b) {
     case TM_PHYSICAL_U8: return a->value.boolean == b->value.boolean;
     case TM_PHYSICAL_I32: return a->value.i32 == b->value.i32;
     case TM_PHYSICAL_I64:
-    case TM_PHYSICAL_F64: return a->value.i64 == b->value.i64; /* bits: NaN is itself, 0 is not -0 */
+    case TM_PHYSICAL_F64: return a->value.i64 == b->value.i64; /* bits: NaN is itself */
     case TM_PHYSICAL_I128: return a->value.i128 == b->value.i128;
     case TM_PHYSICAL_STR: return tm_str_equal(&a->value.text, &b->value.text);
   }
@@ -212,9 +212,8 @@ static bool arithmetic_misses(const tm_expr *x) {
   }
   tm_type result;
   bool fits;
-  if (!tm_expr_decimal_result((tm_expr_op)x->op, x->children[0]->type, last->type, &result, &fits)) {
-    return true;
-  }
+  tm_type first = x->children[0]->type;
+  if (!tm_expr_decimal_result((tm_expr_op)x->op, first, last->type, &result, &fits)) return true;
   return !fits || (x->op == TM_X_DIV && !is_nonzero_constant(last));
 }
 

@@ -149,7 +149,9 @@ const tm_expr *tm_expr_not(tm_expr_pool *pool, const tm_expr *a) {
   if (pool->failed) return a;
   const tm_expr *const *of = a->children;
   /* An AND narrows the selection at each step, so that is the form to have. */
-  if (a->op == TM_X_OR) return tm_expr_and(pool, tm_expr_not(pool, of[0]), tm_expr_not(pool, of[1]));
+  if (a->op == TM_X_OR) {
+    return tm_expr_and(pool, tm_expr_not(pool, of[0]), tm_expr_not(pool, of[1]));
+  }
   if (a->op == TM_X_AND && negates_well(a)) {
     return tm_expr_or(pool, tm_expr_not(pool, of[0]), tm_expr_not(pool, of[1]));
   }

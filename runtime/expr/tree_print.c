@@ -28,8 +28,9 @@ static const infix infixes[TM_X_COUNT] = {
 
 static const char *const calls[TM_X_COUNT] = {
   [TM_X_TO_INT64] = "tm.int", [TM_X_TO_INT32] = "int32", [TM_X_TO_DECIMAL] = "decimal",
-  [TM_X_TO_STRING] = "utf8", [TM_X_DECIMAL_FLOAT] = "tm.float", [TM_X_TRUNCATE] = "tm.int", [TM_X_ABS] = "math.abs",
-  [TM_X_FLOOR] = "math.floor", [TM_X_CEIL] = "math.ceil", [TM_X_MIN] = "math.min",
+  [TM_X_TO_STRING] = "utf8", [TM_X_DECIMAL_FLOAT] = "tm.float", [TM_X_TRUNCATE] = "tm.int",
+  [TM_X_ABS] = "math.abs", [TM_X_FLOOR] = "math.floor", [TM_X_CEIL] = "math.ceil",
+  [TM_X_MIN] = "math.min",
   [TM_X_MAX] = "math.max", [TM_X_ROUND] = "tm.round", [TM_X_FORMAT_NUMBER] = "string.format",
   [TM_X_FORMAT_TIME] = "tm.format",
   [TM_X_SUBSTRING] = "string.sub", [TM_X_LOWER] = "string.lower", [TM_X_UPPER] = "string.upper",

@@ -8,7 +8,9 @@
 
 #include <assert.h>
 
-static int width_class(size_t width) { return width == 1 ? 0 : width == 4 ? 1 : width == 8 ? 2 : 3; }
+static int width_class(size_t width) {
+  return width == 1 ? 0 : width == 4 ? 1 : width == 8 ? 2 : 3;
+}
 
 void *tm_eval_buffer(tm_eval *e, size_t width) {
   void **list = &e->spare[width_class(width)];
@@ -170,7 +172,7 @@ int tm_rows_union(tm_eval *e, const tm_rows *a, const tm_rows *b, tm_rows *out) 
   return 0;
 }
 
-/* Which of eight rows hold, as their numbers one behind the other, a byte each: for every pattern. */
+/* Which of eight rows hold: their numbers one behind the other, a byte each, for every pattern. */
 #define BIT(m, k) ((uint64_t)((m) >> (k) & 1))
 #define UP1(m) (8 * BIT(m, 0))
 #define UP2(m) (UP1(m) + 8 * BIT(m, 1))

@@ -38,7 +38,7 @@ typedef struct tm_eval {
   bool borrows;
   char *string_at;          /* room for strings that are made one by one */
   size_t string_left;
-  void *spare[4];           /* scratch buffers by width 1, 4, 8, 16: lists through their first word */
+  void *spare[4];           /* buffers by width 1, 4, 8, 16: lists through their first word */
   uint32_t capacity;        /* rows that a buffer holds */
   tm_vec memo[TM_EXPR_SLOTS_MAX];
   uint8_t memo_used[TM_EXPR_SLOTS_MAX];

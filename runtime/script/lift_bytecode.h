@@ -45,7 +45,7 @@ typedef struct tm_lua_constant {
 
 /* What flow analysis finds out about an instruction. */
 typedef struct tm_lua_flow {
-  int join;            /* the first instruction that every way from here passes; code_count: the end */
+  int join;            /* the first instruction that all ways from here pass; code_count: the end */
   uint64_t live[4];    /* registers that are read later, before they are written */
 } tm_lua_flow;
 

@@ -12,7 +12,9 @@ static tm_sym math_round(tm_call *c, int64_t op) {
 
 static tm_sym math_abs(tm_call *c, int64_t extra) {
   (void)extra;
-  if (tm_call_is_integer(c, 0)) return tm_call_unary(c, TM_X_ABS, tm_type_of(TM_INT64), tm_call_int(c, 0));
+  if (tm_call_is_integer(c, 0)) {
+    return tm_call_unary(c, TM_X_ABS, tm_type_of(TM_INT64), tm_call_int(c, 0));
+  }
   if (!tm_call_is_kind(c, 0, TM_FLOAT64)) return tm_call_refuse(c);
   return tm_call_unary(c, TM_X_ABS, tm_type_of(TM_FLOAT64), tm_call_arg(c, 0));
 }
@@ -44,7 +46,8 @@ static tm_sym math_extreme(tm_call *c, int64_t op) {
 
 static tm_sym math_tointeger(tm_call *c, int64_t extra) {
   (void)extra;
-  return tm_call_is_integer(c, 0) ? tm_sym_of(tm_call_int(c, 0)) : tm_call_refuse_typed(c, TM_INT64);
+  if (!tm_call_is_integer(c, 0)) return tm_call_refuse_typed(c, TM_INT64);
+  return tm_sym_of(tm_call_int(c, 0));
 }
 
 static tm_sym to_number(tm_call *c, int64_t extra) {
@@ -58,13 +61,17 @@ static tm_sym to_int(tm_call *c, int64_t extra) {
   (void)extra;
   if (tm_call_is_integer(c, 0)) return tm_sym_of(tm_call_int(c, 0));
   if (tm_call_is_text(c, 0)) return tm_call_parse(c, tm_type_of(TM_INT64), NULL);
-  if (!tm_call_is_kind(c, 0, TM_FLOAT64) && !tm_call_is_kind(c, 0, TM_DECIMAL)) return tm_call_refuse_typed(c, TM_INT64);
+  if (!tm_call_is_kind(c, 0, TM_FLOAT64) && !tm_call_is_kind(c, 0, TM_DECIMAL)) {
+    return tm_call_refuse_typed(c, TM_INT64);
+  }
   return tm_call_unary(c, TM_X_TRUNCATE, tm_type_of(TM_INT64), tm_call_arg(c, 0));
 }
 
 static tm_sym to_float(tm_call *c, int64_t extra) {
   (void)extra;
-  if (tm_call_is_integer(c, 0) || tm_call_is_kind(c, 0, TM_FLOAT64)) return tm_sym_of(tm_call_float(c, 0));
+  if (tm_call_is_integer(c, 0) || tm_call_is_kind(c, 0, TM_FLOAT64)) {
+    return tm_sym_of(tm_call_float(c, 0));
+  }
   if (tm_call_is_text(c, 0)) return tm_call_parse(c, tm_type_of(TM_FLOAT64), NULL);
   if (!tm_call_is_kind(c, 0, TM_DECIMAL)) return tm_call_refuse_typed(c, TM_FLOAT64);
   return tm_call_unary(c, TM_X_DECIMAL_FLOAT, tm_type_of(TM_FLOAT64), tm_call_arg(c, 0));
@@ -73,7 +80,8 @@ static tm_sym to_float(tm_call *c, int64_t extra) {
 static tm_sym to_dec(tm_call *c, int64_t extra) {
   (void)extra;
   if (tm_call_is_kind(c, 0, TM_DECIMAL)) return tm_sym_of(tm_call_arg(c, 0));
-  return tm_call_is_integer(c, 0) ? tm_sym_of(tm_lift_decimal(c->ctx, tm_call_arg(c, 0))) : tm_call_refuse(c);
+  if (!tm_call_is_integer(c, 0)) return tm_call_refuse(c);
+  return tm_sym_of(tm_lift_decimal(c->ctx, tm_call_arg(c, 0)));
 }
 
 static bool rounding_of(const tm_call *c, int64_t *out_digits, tm_rounding *out_mode) {

@@ -17,14 +17,15 @@ static tm_sym string_case(tm_call *c, int64_t op) {
 
 static tm_sym string_length(tm_call *c, int64_t extra) {
   (void)extra;
-  return tm_call_is_text(c, 0) ? tm_call_unary(c, TM_X_LENGTH, tm_type_of(TM_INT64), tm_call_arg(c, 0))
-                       : tm_call_refuse_typed(c, TM_INT64);
+  if (!tm_call_is_text(c, 0)) return tm_call_refuse_typed(c, TM_INT64);
+  return tm_call_unary(c, TM_X_LENGTH, tm_type_of(TM_INT64), tm_call_arg(c, 0));
 }
 
 static tm_sym string_sub(tm_call *c, int64_t extra) {
   (void)extra;
   bool to_end = tm_call_is_absent(c, 2);
-  if (!tm_call_is_text(c, 0) || !tm_call_is_integer(c, 1) || !(to_end || tm_call_is_integer(c, 2))) {
+  bool text = tm_call_is_text(c, 0);
+  if (!text || !tm_call_is_integer(c, 1) || !(to_end || tm_call_is_integer(c, 2))) {
     return tm_call_refuse_typed(c, TM_STRING);
   }
   const tm_expr *parts[] = {tm_call_arg(c, 0), tm_call_int(c, 1),
@@ -35,9 +36,11 @@ static tm_sym string_sub(tm_call *c, int64_t extra) {
 
 static tm_sym string_byte(tm_call *c, int64_t extra) {
   (void)extra;
-  if (!tm_call_is_text(c, 0) || !(tm_call_is_absent(c, 1) || tm_call_is_integer(c, 1)) || c->count > 2) return tm_call_refuse(c);
+  bool position = tm_call_is_absent(c, 1) || tm_call_is_integer(c, 1);
+  if (!tm_call_is_text(c, 0) || !position || c->count > 2) return tm_call_refuse(c);
   const tm_expr *at = tm_call_is_absent(c, 1) ? tm_expr_int(&c->ctx->pool, 1) : tm_call_int(c, 1);
-  return tm_sym_of(tm_expr_binary(&c->ctx->pool, TM_X_BYTE, tm_type_of(TM_INT64), tm_call_arg(c, 0), at));
+  const tm_expr *text = tm_call_arg(c, 0);
+  return tm_sym_of(tm_expr_binary(&c->ctx->pool, TM_X_BYTE, tm_type_of(TM_INT64), text, at));
 }
 
 static bool is_plain(const tm_str *pattern) {
@@ -64,7 +67,9 @@ static tm_sym string_find(tm_call *c, int64_t extra) {
                     tm_expr_is_bool(c->args[3].x, true);
   bool plain = said_plain || (tm_call_is_absent(c, 3) && tm_call_is_constant_text(c, 1, &needle) &&
                               is_plain(needle));
-  if (!tm_call_is_text(c, 0) || !tm_call_is_text(c, 1) || !known_init || !plain) return tm_call_refuse_typed(c, TM_INT64);
+  if (!tm_call_is_text(c, 0) || !tm_call_is_text(c, 1) || !known_init || !plain) {
+    return tm_call_refuse_typed(c, TM_INT64);
+  }
   const tm_expr *parts[] = {tm_call_arg(c, 0), tm_call_arg(c, 1)};
   const tm_expr *start = tm_expr_make(pool, TM_X_FIND, type, parts, 2, NULL, init);
   const tm_expr *length = tm_expr_unary(pool, TM_X_LENGTH, type, parts[1]);
@@ -122,7 +127,9 @@ static bool read_directive(const char *text, uint32_t size, uint32_t *at, char o
 static const tm_expr *format_value(tm_call *c, int nth, const char *directive) {
   char letter = directive[strlen(directive) - 1];
   if (strcmp(directive, "%s") == 0) return nth < c->count ? text_of(c, c->args[nth], 0) : NULL;
-  if (strcmp(directive, "%lld") == 0 && tm_call_is_integer(c, nth)) return text_of(c, c->args[nth], 0);
+  if (strcmp(directive, "%lld") == 0 && tm_call_is_integer(c, nth)) {
+    return text_of(c, c->args[nth], 0);
+  }
   const tm_expr *x = NULL;
   if (strchr("dixXo", letter) != NULL && tm_call_is_integer(c, nth)) x = tm_call_int(c, nth);
   bool number = tm_call_is_integer(c, nth) || tm_call_is_kind(c, nth, TM_FLOAT64);
@@ -143,7 +150,9 @@ static tm_sym string_format(tm_call *c, int64_t extra) {
   int count = 0, next = 1;
   for (uint32_t at = 0, from = 0; count + 2 < FORMAT_PARTS_MAX;) {
     while (at < format->size && text[at] != '%') at++;
-    if (at > from) parts[count++] = tm_sym_of(tm_expr_string(&c->ctx->pool, text + from, at - from));
+    if (at > from) {
+      parts[count++] = tm_sym_of(tm_expr_string(&c->ctx->pool, text + from, at - from));
+    }
     if (at == format->size) {
       return count == 0 ? tm_call_refuse_typed(c, TM_STRING)
                         : tm_lift_concat(c->ctx, c->state, parts, count);
@@ -155,7 +164,9 @@ static tm_sym string_format(tm_call *c, int64_t extra) {
       continue;
     }
     const tm_expr *part = NULL;
-    if (read_directive(text, format->size, &at, directive)) part = format_value(c, next++, directive);
+    if (read_directive(text, format->size, &at, directive)) {
+      part = format_value(c, next++, directive);
+    }
     if (part == NULL) return tm_call_refuse_typed(c, TM_STRING);
     parts[count++] = tm_sym_of(part);
     from = at;
@@ -179,7 +190,9 @@ static tm_sym type_name(tm_call *c, int64_t extra) {
 static tm_sym like(tm_call *c, int64_t extra) {
   (void)extra;
   const tm_str *pattern;
-  if (!tm_call_is_text(c, 0) || !tm_call_is_constant_text(c, 1, &pattern)) return tm_call_refuse_typed(c, TM_BOOL);
+  if (!tm_call_is_text(c, 0) || !tm_call_is_constant_text(c, 1, &pattern)) {
+    return tm_call_refuse_typed(c, TM_BOOL);
+  }
   const tm_like *compiled =
       tm_like_compile(tm_str_bytes(pattern), pattern->size, c->ctx->arena);
   if (compiled == NULL) tm_lift_fail(c->ctx, TM_E_MEMORY, "out of memory");

@@ -55,7 +55,8 @@ static tm_sym time_part(tm_call *c, int64_t op) {
 
 static tm_sym day(tm_call *c, int64_t extra) {
   (void)extra;
-  return tm_call_is_text(c, 0) ? tm_call_parse(c, tm_type_of(TM_DATE), NULL) : tm_call_refuse_typed(c, TM_DATE);
+  if (!tm_call_is_text(c, 0)) return tm_call_refuse_typed(c, TM_DATE);
+  return tm_call_parse(c, tm_type_of(TM_DATE), NULL);
 }
 
 static tm_sym time_of(tm_call *c, int64_t extra) {
@@ -72,7 +73,8 @@ static tm_sym format_time(tm_call *c, int64_t extra) {
   const tm_str *text;
   const tm_zone *zone;
   tm_error err = {0};
-  bool time = tm_call_is_kind(c, 0, TM_DATE) || tm_call_is_integer(c, 0);
+  bool date = tm_call_is_kind(c, 0, TM_DATE);
+  bool time = date || tm_call_is_integer(c, 0);
   if (!time || !tm_call_is_constant_text(c, 1, &text) || !zone_of(c, 2, &zone)) {
     return tm_call_refuse_typed(c, TM_STRING);
   }
@@ -83,7 +85,7 @@ static tm_sym format_time(tm_call *c, int64_t extra) {
   bool usable = form->format != NULL && tm_time_format_bytes_max(form->format) <= TIME_TEXT_MAX &&
                 tm_utf8_valid(tm_str_bytes(text), text->size);
   if (!usable) return tm_call_refuse_typed(c, TM_STRING);
-  const tm_expr *x = tm_call_is_kind(c, 0, TM_DATE) ? tm_call_arg(c, 0) : tm_call_int(c, 0);
+  const tm_expr *x = date ? tm_call_arg(c, 0) : tm_call_int(c, 0);
   return tm_sym_of(tm_expr_make(&c->ctx->pool, TM_X_FORMAT_TIME, tm_type_of(TM_STRING), &x, 1,
                                 form, 0));
 }

@@ -1,4 +1,4 @@
-/* script/lift_flow.c: where the ways through a function meet again, and which registers count there.
+/* script/lift_flow.c: where the ways through a function meet again, and what registers count there.
  *
  * Both are found in one pass from the last instruction to the first, for lift follows no jump
  * backwards: such a jump, and every instruction of a loop, ends the function as far as lift is

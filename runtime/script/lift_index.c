@@ -97,7 +97,8 @@ static void set_field(tm_lift_ctx *ctx, tm_lift_state *state, int index, const c
   table->has_list = old->has_list;
   table->fields = tm_lift_alloc(ctx, (old->field_count + 1) * sizeof *table->fields);
   for (uint32_t i = 0; i < old->field_count; i++) {
-    if (strcmp(old->fields[i].name, name) != 0) table->fields[table->field_count++] = old->fields[i];
+    if (strcmp(old->fields[i].name, name) == 0) continue;
+    table->fields[table->field_count++] = old->fields[i];
   }
   if (!tm_sym_is_nil(value)) {
     /* the name must outlive the constant that it came from: both are in the plan's arena */

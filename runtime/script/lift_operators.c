@@ -2,7 +2,7 @@
  *
  * The static kinds of the operands decide, as the kinds of values decide in the VM; what raises
  * there for every row, or answers with a kind that varies, is not lifted. Mixing decimals with
- * floats, and comparing values that can never be equal, are plan errors: the page on types says so. */
+ * floats, and comparing what can never be equal, are plan errors. */
 #include "script/lift_parts.h"
 
 typedef enum kind_class {
@@ -201,7 +201,7 @@ static void refuse_text_for_time(tm_lift_ctx *ctx, tm_sym a, tm_sym b) {
   if (!text || !(date || instant)) return;
   tm_fail(ctx->err, TM_E_TYPE, "%s cannot be compared with a string",
           date ? "a date" : "a timestamp");
-  tm_error_help(ctx->err, date ? "write tm.day \"1998-12-01\"" : "write tm.time \"1998-12-01 12:00\"");
+  tm_error_help(ctx->err, "write tm.%s", date ? "day \"1998-12-01\"" : "time \"1998-12-01 12:00\"");
   tm_lift_leave(ctx);
 }
 

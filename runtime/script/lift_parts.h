@@ -1,104 +1,11 @@
-/* script/lift_parts.h: what the lift_*.c files share: symbolic values, states, the context.
- *
- * A symbolic value is what a register holds on one way through the function, for all rows at
- * once. Values and states are never changed once another state may hold them. */
+/* script/lift_parts.h: what the lift_*.c files do for each other. */
 #ifndef TM_SCRIPT_LIFT_PARTS_H
 #define TM_SCRIPT_LIFT_PARTS_H
 
-#include "expr/tree.h"
-#include "script/lift.h"
-#include "script/lift_bytecode.h"
-#include "script/lift_names.h"
+#include "script/lift_state.h"
 
-typedef enum tm_sym_kind {
-  TM_SYM_NONE,     /* never written, or merged from values that do not go together */
-  TM_SYM_UNKNOWN,  /* something that lift gave up on; ctx->why says what */
-  TM_SYM_EXPR,     /* a value with a tree; nil and constants too */
-  TM_SYM_ROW,      /* index: 0 left (or only), 1 right */
-  TM_SYM_TABLE,    /* index: a table made on this way, in the state */
-  TM_SYM_LUA,      /* index: a captured table, function …, in ctx->anchors */
-  TM_SYM_DURATION, /* x: how many (int64) of `unit_us`, or of months where that is 0 */
-  TM_SYM_ENTRY,    /* index: a captured table of tables, x: the key that was looked up in it */
-} tm_sym_kind;
-
-typedef struct tm_sym {
-  uint8_t kind;
-  int index;
-  int64_t unit_us;
-  const tm_expr *x;
-} tm_sym;
-
-typedef struct tm_sym_field { const char *name; tm_sym value; } tm_sym_field;
-
-typedef struct tm_sym_table {
-  uint32_t field_count;
-  tm_sym_field *fields;  /* without those that are nil */
-  bool has_list;         /* positional entries: nothing that lift takes further */
-} tm_sym_table;
-
-/* What a test on this way has shown of an expression: of one that may be nil whether it is there,
- * of a TRUTH whether it holds. */
-typedef struct tm_fact {
-  const tm_expr *x;
-  bool present;
-  int depth;
-  const struct tm_fact *next;
-} tm_fact;
-
-typedef struct tm_lift_state {
-  tm_sym *regs;
-  uint32_t reg_count;
-  int open_count;        /* values of the last call from register `open_at` on, where open */
-  int open_at;
-  const tm_sym_table **tables;
-  uint32_t table_count;
-  const tm_fact *facts;
-} tm_lift_state;
-
-enum { TM_LIFT_RETURNS_MAX = 8, TM_LIFT_NAMES_MAX = 64 };
-
-/* How a way ends: at the join (state), or by a return. */
-typedef struct tm_lift_leaf {
-  bool returns;
-  const tm_lua_proto *proto; /* of the join */
-  int pc, line;
-  uint32_t result_count;
-  tm_sym results[TM_LIFT_RETURNS_MAX];
-  tm_lift_state *state;
-} tm_lift_leaf;
-
-typedef struct tm_lift_frame {
-  const tm_lua_proto *proto;
-  int function;          /* in the anchors */
-  int depth;             /* of inlining */
-  const char *name;
-} tm_lift_frame;
-
-typedef struct tm_lift_ctx {
-  lua_State *L;
-  int anchors;           /* stack index of the table that holds Lua values while lift runs */
-  int anchor_count;
-  const char *anchor_names[TM_LIFT_NAMES_MAX]; /* what the script calls captured values */
-  struct tm_lift_made *made; /* probes; lift_values.c */
-  int names;             /* stack index of the table of lift_names.h */
-  const tm_function_want *want;
-  tm_expr_pool pool;
-  tm_arena *arena;       /* of the plan */
-  tm_arena *scratch;     /* as long as lift runs */
-  tm_error *err;
-  char *why;             /* empty while everything is liftable */
-  bool cut;              /* some way was not followed to its end */
-  bool not_pure;
-  int line;              /* of the instruction at work */
-  int steps_left;
-  struct tm_lift_memo *memo;         /* pieces that were followed; lift_execute.c */
-  struct tm_lift_effects *effects; /* what may miss on the way at work; lift_execute.c */
-  tm_lift_leaf *leaves;
-  uint32_t leaf_count, leaf_capacity;
-} tm_lift_ctx;
-
-/* Failing. `give_up` notes why and goes on with an unknown value; `fail` leaves lift by a Lua error,
- * for lift runs behind a lua_pcall of its own. */
+/* Failing. `give_up` notes why and goes on with an unknown value; `fail` leaves lift by a Lua
+ * error, for lift runs behind a lua_pcall of its own. */
 tm_sym tm_lift_give_up(tm_lift_ctx *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same where the type of the value is known all the same. */
@@ -129,7 +36,7 @@ static inline bool tm_type_is_lua_integer(tm_type t) {
   return t.kind == TM_INT32 || t.kind == TM_INT64 || t.kind == TM_TIMESTAMP;
 }
 const tm_expr *tm_lift_int64(tm_lift_ctx *ctx, const tm_expr *x);   /* of any Lua integer */
-const tm_expr *tm_lift_decimal(tm_lift_ctx *ctx, const tm_expr *x); /* of a Lua integer or decimal */
+const tm_expr *tm_lift_decimal(tm_lift_ctx *ctx, const tm_expr *x); /* of that, or a decimal */
 /* x with what is known of it on this way; then x where it may not be nil (an effect). */
 const tm_expr *tm_lift_seen(tm_lift_ctx *ctx, const tm_lift_state *state, const tm_expr *x);
 const tm_expr *tm_lift_require(tm_lift_ctx *ctx, const tm_lift_state *state, const tm_expr *x);

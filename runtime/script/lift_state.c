@@ -1,9 +1,9 @@
 /* script/lift_state.c: ways through the function, and where they meet.
  *
  * What lift makes of a piece of code is an outcome: a tree of IFs and guards whose leaves say how a
- * way ends, with which state. Equal ends are one leaf, so the simplification of IFs (tree_control.c)
- * restores `and` and `or`. Where ways meet, the values of each live register become one value, an
- * IF over the same conditions, if they are of one kind; else the ways are followed apart. */
+ * way ends, with which state. Equal ends are one leaf, so tree_control.c restores `and` and `or`.
+ * Where ways meet, the values of each live register become one value, an IF over the same
+ * conditions, if they are of one kind; else the ways go on apart. */
 #include <string.h>
 
 #include "script/lift_parts.h"
@@ -42,7 +42,8 @@ static bool all_tables_equal(const tm_lift_state *a, const tm_lift_state *b) {
 
 bool tm_lift_states_equal(const tm_lua_proto *proto, int pc, const tm_lift_state *a,
                           const tm_lift_state *b) {
-  if (a->open_count != b->open_count || a->open_at != b->open_at || !all_tables_equal(a, b)) return false;
+  if (a->open_count != b->open_count || a->open_at != b->open_at) return false;
+  if (!all_tables_equal(a, b)) return false;
   for (uint32_t i = 0; i < a->reg_count; i++) {
     if (tm_lua_is_live(proto, pc, (int)i) && !syms_equal(a->regs[i], b->regs[i])) return false;
   }

@@ -285,7 +285,9 @@ static const tm_expr *probe_of(tm_lift_ctx *ctx, int table, const char *field, c
     ctx->pool.failed = true;
     return tm_expr_null(&ctx->pool, value);
   }
-  if (field != NULL && *field != '\0') probe->field = tm_arena_text(ctx->arena, field, strlen(field));
+  if (field != NULL && *field != '\0') {
+    probe->field = tm_arena_text(ctx->arena, field, strlen(field));
+  }
   struct tm_lift_made *made = tm_lift_alloc(ctx, sizeof *made);
   *made = (struct tm_lift_made){table, key_kind(key), field, probe, ctx->made};
   ctx->made = made;

@@ -54,8 +54,10 @@ static uint32_t outr[ROWS];
 #define KEEP __asm__ volatile("" : : "r"(out64), "r"(out128), "r"(outf), "r"(outr) : "memory")
 
 static void add(void) { const int64_t *k = I64(0); LOOP out64[i] = k[i] + 1; KEEP; }
-static void mix(void) { const int64_t *k = I64(0); const int32_t *n = I32(1); LOOP out64[i] = k[i] * 3 + n[i]; KEEP; }
-static void fused(void) { const double *g = F64(2), *h = F64(3); LOOP outf[i] = g[i] * (1 - h[i]) + 0.5; KEEP; }
+static void mix(void) { const int64_t *k = I64(0); const int32_t *n = I32(1); LOOP out64[i] =
+  k[i] * 3 + n[i]; KEEP; }
+static void fused(void) { const double *g = F64(2), *h = F64(3); LOOP outf[i] =
+  g[i] * (1 - h[i]) + 0.5; KEEP; }
 static void charge(void) {
   const int64_t *p = I64(4), *d = I64(5), *t = I64(6);
   LOOP out128[i] = p[i] * (100 - d[i]) * (100 + t[i]);
@@ -66,7 +68,8 @@ static void disc(void) {
   LOOP out128[i] = p[i] * (100 - d[i]);
   KEEP;
 }
-static void year(void) { const int32_t *s = I32(8); LOOP out64[i] = tm_calendar_civil(s[i]).year; KEEP; }
+static void year(void) { const int32_t *s = I32(8); LOOP out64[i] = tm_calendar_civil(s[i]).year;
+KEEP; }
 static void days_below(void) {
   const int32_t *s = I32(8);
   uint32_t kept = 0;
@@ -168,9 +171,11 @@ static tm_script *load(tm_budget *budget, const tm_value **functions) {
   size += (size_t)sprintf(text, "local tm <const> = require 'tidemill'\n"
                                 "local modes <const> = { MAIL = true, AIR = true }\n"
                                 "local sizes <const> = { [1] = true, [9] = true, [49] = true }\n"
-                                "return tm.batch { name = 'b', tm.rows { schema = 'x int64' }:with {\n");
+                                "return tm.batch { name = 'b',\n"
+                                "tm.rows { schema = 'x int64' }:with {\n");
   for (size_t i = 0; i < count; i++) {
-    size += (size_t)sprintf(text + size, "f%02zu = function(r) return %s end,\n", i, entries[i].source);
+    size += (size_t)sprintf(text + size, "f%02zu = function(r) return %s end,\n", i,
+                            entries[i].source);
   }
   (void)sprintf(text + size, "}:to(tm.discard()) }\n");
   tm_script_options options = {

@@ -75,7 +75,8 @@ void tm_lift_harness_init(tm_lift_harness *h, const char *const *functions, uint
   tm_bytes_deinit(&text);
   const tm_graph *graph = tm_script_graph(h->script);
   for (uint32_t i = 0; i < graph->count; i++) {
-    if (strcmp(graph->nodes[i].verb, "with") == 0) h->functions = tm_value_get(graph->nodes[i].options, "fields");
+    if (strcmp(graph->nodes[i].verb, "with") == 0) h->functions =
+        tm_value_get(graph->nodes[i].options, "fields");
   }
   cr_assert_not_null(h->functions);
 }

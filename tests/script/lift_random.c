@@ -72,7 +72,8 @@ static void put_leaf(growth *g, kind k) {
                           "\"exactly12byt\"", "names[2]"));
       return;
     case BOOL: put(g, "%s", ONE_OF(g, "r.b", "r.bb", "r.bb", "true", "false", "off")); return;
-    case DATE: put(g, "%s", ONE_OF(g, "r.da", "r.dt", "r.da", "cutoff", "tm.day \"2024-02-29\"")); return;
+    case DATE: put(g, "%s", ONE_OF(g, "r.da", "r.dt", "r.da", "cutoff", "tm.day \"2024-02-29\""));
+    return;
     default: put(g, "%s", ONE_OF(g, "r.tn", "r.ts", "r.tn", "start")); return;
   }
 }
@@ -106,8 +107,10 @@ static void grow_int(growth *g, int depth) {
     case 8: put(g, "codes["); grow(g, STR, depth - 1); put(g, "]"); return;
     case 9: put_binary(g, DATE, "-", DATE, depth); return;
     case 10: put_call(g, ONE_OF(g, "tm.hour", "tm.minute", "tm.second"), TIME,
-                      ONE_OF(g, "", ", \"Europe/Berlin\"", ", \"America/New_York\""), depth); return;
-    case 11: put(g, "("); grow(g, STR, 1); put(g, "):find(%s, 1, true)", ONE_OF(g, "\"a\"", "\"l\"", "r.t")); return;
+                      ONE_OF(g, "", ", \"Europe/Berlin\"", ", \"America/New_York\""), depth);
+                      return;
+    case 11: put(g, "("); grow(g, STR, 1); put(g, "):find(%s, 1, true)",
+                                               ONE_OF(g, "\"a\"", "\"l\"", "r.t")); return;
     default: put_binary(g, INT, ONE_OF(g, "+", "-", "*"), INT, depth);
   }
 }
@@ -115,7 +118,8 @@ static void grow_int(growth *g, int depth) {
 static void grow_float(growth *g, int depth) {
   switch (roll(g, 9)) {
     case 0: put_binary(g, INT, "/", INT, depth); return;
-    case 1: put_binary(g, FLOAT, ONE_OF(g, "//", "%", "^"), roll(g, 2) ? FLOAT : INT, depth); return;
+    case 1: put_binary(g, FLOAT, ONE_OF(g, "//", "%", "^"), roll(g, 2) ? FLOAT : INT, depth);
+    return;
     case 2:
       put_call(g, ONE_OF(g, "math.abs", "math.sqrt", "tm.float", "math.exp"), FLOAT, "", depth);
       return;
@@ -129,7 +133,8 @@ static void grow_float(growth *g, int depth) {
 
 static void grow_decimal(growth *g, int depth) {
   switch (roll(g, 9)) {
-    case 0: put_call(g, "tm.round", DEC, ONE_OF(g, ", 2", ", 0, \"up\"", ", 6", ", -1"), depth); return;
+    case 0: put_call(g, "tm.round", DEC, ONE_OF(g, ", 2", ", 0, \"up\"", ", 6", ", -1"), depth);
+    return;
     case 1: put(g, "net(r)"); return;
     case 2: put(g, "prices["); grow(g, STR, depth - 1); put(g, "]"); return;
     case 3: put(g, "(- "); grow(g, DEC, depth - 1); put(g, ")"); return;
@@ -141,10 +146,12 @@ static void grow_decimal(growth *g, int depth) {
 
 static void grow_string(growth *g, int depth) {
   switch (roll(g, 12)) {
-    case 0: put(g, "("); grow(g, STR, 1); put(g, "):sub(%s, %s)", ONE_OF(g, "1", "2", "-3", "r.n", "r.k"),
+    case 0: put(g, "("); grow(g, STR, 1); put(g, "):sub(%s, %s)",
+                                              ONE_OF(g, "1", "2", "-3", "r.n", "r.k"),
                                 ONE_OF(g, "2", "-1", "5", "r.n", "-2")); return;
     case 1: put_call(g, ONE_OF(g, "string.lower", "string.upper"), STR, "", depth); return;
-    case 2: put_call(g, ONE_OF(g, "tostring", "tm.text"), (kind)roll(g, DATE + 1), "", depth); return;
+    case 2: put_call(g, ONE_OF(g, "tostring", "tm.text"), (kind)roll(g, DATE + 1), "", depth);
+    return;
     case 3: put(g, "names["); grow(g, INT, depth - 1); put(g, "]"); return;
     case 4: put(g, "string.format(\"%%s|%%d\", "); grow(g, STR, depth - 1); put(g, ", ");
       grow(g, INT, depth - 1); put(g, ")"); return;
@@ -170,7 +177,8 @@ static void grow_bool(growth *g, int depth) {
     case 4: put(g, "tm.like("); grow(g, STR, depth - 1);
       put(g, ", %s)", ONE_OF(g, "\"%a%\"", "\"a%\"", "\"%l_o%\"", "\"\"")); return;
     case 5: put(g, "set["); grow(g, STR, depth - 1); put(g, "]"); return;
-    case 6: put_binary(g, k, ONE_OF(g, "==", "~="), roll(g, 12) ? k : (kind)roll(g, KINDS), depth); return;
+    case 6: put_binary(g, k, ONE_OF(g, "==", "~="), roll(g, 12) ? k : (kind)roll(g, KINDS), depth);
+    return;
     case 7: put_binary(g, INT, ONE_OF(g, "<", "<=", ">", ">=", "==", "~="), FLOAT, depth); return;
     default:
       if (k == BOOL) k = INT;
@@ -188,7 +196,8 @@ static void grow(growth *g, kind k, int depth) {
     case 1: put(g, "("); grow(g, BOOL, depth - 1); put(g, " and "); grow(g, k, depth - 1);
       put(g, " or "); grow(g, k, depth - 1); put(g, ")"); return;
     case 2: put_binary(g, roll(g, 3) ? BOOL : (kind)roll(g, KINDS), "and", k, depth); return;
-    case 3: put(g, "pick("); grow(g, k, depth - 1); put(g, ", "); grow(g, k, depth - 1); put(g, ")");
+    case 3: put(g, "pick("); grow(g, k, depth - 1); put(g, ", "); grow(g, k, depth - 1);
+    put(g, ")");
       return;
     default: break;
   }
@@ -204,7 +213,8 @@ static void grow(growth *g, kind k, int depth) {
                                                  "tm.days(365)", "tm.months(-13)")); return;
     default:
       put(g, "("); grow(g, TIME, depth - 1);
-      put(g, " %s %s)", ONE_OF(g, "+", "-"), ONE_OF(g, "tm.minutes(5)", "tm.hours(1)", "1", "r.n", "tm.seconds(r.k)")); return;
+      put(g, " %s %s)", ONE_OF(g, "+", "-"), ONE_OF(g, "tm.minutes(5)", "tm.hours(1)", "1", "r.n",
+                                                    "tm.seconds(r.k)")); return;
   }
 }
 
