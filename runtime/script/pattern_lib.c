@@ -116,23 +116,17 @@ static int gmatch(lua_State *L) {
 
 /* ------------------------------------------------------------------ gsub */
 
-static int replace_by_text(lua_State *L, const tm_pattern *pattern, const char *text, size_t size,
-                           int64_t count_max) {
-  tm_bytes *out = &tm_host_of(L)->scratch;
-  size_t by_size;
-  const char *by = lua_tolstring(L, 3, &by_size), *error = NULL;
-  int64_t count;
-  tm_bytes_clear(out);
-  tm_pattern_status status = tm_pattern_replace(pattern, text, size, by, by_size, count_max,
-                                                STEPS_MAX, out, &count, &error);
-  if (status < 0) {
-    tm_bytes_deinit(out);
-    return refuse(L, status, error);
-  }
-  lua_pushlstring(L, out->size == 0 ? "" : (const char *)out->data, out->size);
-  lua_pushinteger(L, count);
-  if (out->capacity > SCRATCH_KEPT) tm_bytes_deinit(out);
-  return 2;
+/* A text with %0 to %9 in it, for one match: the piece lies in the host's scratch. */
+static void add_expanded(lua_State *L, luaL_Buffer *out, const char *text,
+                         tm_pattern_match *found) {
+  tm_bytes *scratch = &tm_host_of(L)->scratch;
+  size_t size;
+  const char *replacement = lua_tolstring(L, 3, &size);
+  tm_bytes_clear(scratch);
+  tm_pattern_status status = tm_pattern_expand(replacement, size, text, found, scratch);
+  if (status < 0) refuse(L, status, found->error);
+  if (scratch->size > 0) luaL_addlstring(out, (const char *)scratch->data, scratch->size);
+  if (scratch->capacity > SCRATCH_KEPT) tm_bytes_deinit(scratch);
 }
 
 /* What a function or table gives for a match; false and nil keep it. Leaves one string. */
@@ -155,8 +149,9 @@ static void push_replacement(lua_State *L, const char *text, tm_pattern_match *f
   }
 }
 
-static int replace_by_call(lua_State *L, const tm_pattern *pattern, const char *text, size_t size,
-                           int64_t count_max) {
+static int replace(lua_State *L, const tm_pattern *pattern, const char *text, size_t size,
+                   int64_t count_max) {
+  bool expands = lua_type(L, 3) == LUA_TSTRING || lua_type(L, 3) == LUA_TNUMBER;
   tm_pattern_cache *cache = &tm_host_of(L)->patterns;
   tm_pattern_cursor cursor;
   tm_pattern_match found;
@@ -174,8 +169,12 @@ static int replace_by_call(lua_State *L, const tm_pattern *pattern, const char *
       break;
     }
     luaL_addlstring(&out, text + from, found.start - from);
-    push_replacement(L, text, &found);
-    luaL_addvalue(&out);
+    if (expands) {
+      add_expanded(L, &out, text, &found);
+    } else {
+      push_replacement(L, text, &found);
+      luaL_addvalue(&out);
+    }
     count++;
   }
   cache->users--;
@@ -195,10 +194,8 @@ static int gsub(lua_State *L) {
   int64_t count_max = lua_isnoneornil(L, 4) ? -1 : luaL_checkinteger(L, 4);
   if (!lua_isnoneornil(L, 4) && count_max < 0) count_max = 0;
   const tm_pattern *pattern = tm_pattern_cache_pattern(L, 2, TM_PATTERN_SEARCH);
-  if (type == LUA_TNUMBER || type == LUA_TSTRING) {
-    return replace_by_text(L, pattern, text, size, count_max);
-  }
-  return replace_by_call(L, pattern, text, size, count_max);
+  if (type == LUA_TNUMBER) (void)lua_tostring(L, 3); /* becomes a text, once */
+  return replace(L, pattern, text, size, count_max);
 }
 
 void tm_pattern_lib_open(lua_State *L) {

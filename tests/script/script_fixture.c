@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "kernel/print.h"
 
@@ -204,6 +205,21 @@ static const tm_schema *joined(const fixture_function *f) {
   return schema;
 }
 
+/* Days and microseconds as numbers, the rest as rows_cell_text has it. */
+static void cell_text(const tm_column *column, uint32_t row, tm_bytes *out) {
+  if (tm_column_is_null(column, row)) {
+    tm_bytes_append_text(out, "null");
+  } else if (column->type.kind == TM_DATE) {
+    tm_bytes_format(out, "%d", ((const int32_t *)column->data)[row]);
+  } else if (column->type.kind == TM_TIMESTAMP) {
+    tm_bytes_format(out, "%" PRId64, ((const int64_t *)column->data)[row]);
+  } else {
+    char *cell = rows_cell_text(column, row);
+    tm_bytes_append_text(out, cell);
+    free(cell);
+  }
+}
+
 static void row_text(const tm_function *function, const tm_result *result, uint32_t row,
                      tm_bytes *out) {
   for (uint32_t i = 0; i < result->error_count; i++) {
@@ -217,9 +233,8 @@ static void row_text(const tm_function *function, const tm_result *result, uint3
     return;
   }
   for (uint32_t i = 0; i < function->result->count; i++) {
-    char *cell = rows_cell_text(&result->columns[i], row);
-    tm_bytes_format(out, "%s%s", i > 0 ? "|" : "", cell);
-    free(cell);
+    if (i > 0) tm_bytes_append_text(out, "|");
+    cell_text(&result->columns[i], row, out);
   }
   tm_bytes_append_text(out, "\n");
 }
