@@ -10,6 +10,7 @@
  * All of it runs behind one lua_pcall; plan errors leave by lua_error, with err written. */
 #include "script/lift.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 
 #include "script/lift_parts.h"
 
-enum { STEPS_MAX = 50000, STACK_ROOM = 48 };
+enum { STEPS_MAX = 50000, STACK_ROOM = 48, ARGUMENTS_MAX = 8 };
 
 /* ---------------------------------------------------------------- failing */
 
@@ -201,6 +202,16 @@ typedef struct request {
   int lifted;
 } request;
 
+/* f(a, b): the columns are the arguments. */
+static int values_as_arguments(tm_lift_ctx *ctx, tm_sym args[ARGUMENTS_MAX]) {
+  const tm_schema *schema = ctx->want->inputs[0];
+  assert(schema->count <= ARGUMENTS_MAX);
+  for (uint32_t i = 0; i < schema->count; i++) {
+    args[i] = tm_sym_of(tm_expr_column(&ctx->pool, i, schema->fields[i].type));
+  }
+  return (int)schema->count;
+}
+
 static int protected_lift(lua_State *L) {
   request *r = lua_touserdata(L, 2);
   tm_lift_ctx *ctx = r->ctx;
@@ -216,9 +227,12 @@ static int protected_lift(lua_State *L) {
   ctx->anchors = lua_gettop(L);
   lua_pushvalue(L, 1);
   tm_sym function = tm_lift_value(ctx);
-  tm_sym args[2] = {{.kind = TM_SYM_ROW, .index = 0}, {.kind = TM_SYM_ROW, .index = 1}};
+  tm_sym args[ARGUMENTS_MAX] = {{.kind = TM_SYM_ROW, .index = 0},
+                                {.kind = TM_SYM_ROW, .index = 1}};
+  int arg_count = ctx->want->by_value ? values_as_arguments(ctx, args)
+                                      : (int)ctx->want->input_count;
   const tm_expr *outcome =
-      tm_lift_execute_function(ctx, function.index, 0, args, (int)ctx->want->input_count, NULL);
+      tm_lift_execute_function(ctx, function.index, 0, args, arg_count, NULL);
   r->lifted = outcome == NULL ? 0 : tm_lift_finish(ctx, outcome, r->out);
   if (r->lifted == 1) complete(ctx, r->out);
   if (ctx->pool.failed) tm_lift_fail(ctx, TM_E_MEMORY, "out of memory");

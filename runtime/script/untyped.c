@@ -114,7 +114,10 @@ static void describe(const trial *t, const char *why, tm_error *err) {
   (void)snprintf(err->script, sizeof err->script, "%s", f->source->base.script);
   err->script_line = f->source->base.script_line;
   tm_error_help(err, "it runs in the VM: %s", why);
-  if (f->base.shape == TM_SHAPE_ROW) {
+  if (f->by_value) {
+    tm_error_help(err, "declare its columns (%s): schema = \"%s\"", is,
+                  t->guessed ? ddl : "id int64, name string");
+  } else if (f->base.shape == TM_SHAPE_ROW) {
     tm_error_help(err, "declare its columns (%s): %s(f, \"%s\")", is, f->verb,
                   t->guessed ? ddl : "id int64, name string");
   } else {

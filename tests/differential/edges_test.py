@@ -78,6 +78,8 @@ ORDER = [
 
 ROWS = [
     ("abc:filter(function(r) return r.a end):select { c = 'a', 'b' }", "b,c\nx,2\nx,1\n,2\n"),
+    ("tm.generate { rows = 2, row = function(i) return { i = i, x = i == 1 } end }",
+     "i,x\n1,true\n2,false\n"),
     ("abc:rename { c = 'a' }:limit(1)", "c,b\n2,x\n"),
     ("abc:drop 'a':limit(1)", "b\nx\n"),
     ("abc:with { n = 1, a = function(r) return r.a == nil end }:limit(2)",
