@@ -39,7 +39,9 @@ typedef struct tm_host {
   bool not_pure;             /* tm.now() was called */
   tm_error aborted;          /* what it says */
   tm_error caught;           /* what the last tm_host_try ended with */
-  const void *decimal_type, *date_type, *duration_type; /* metatables, for quick tests */
+  /* Metatables of values: their addresses for quick tests, and references to set them. */
+  const void *decimal_type, *date_type, *duration_type;
+  int decimal_metatable, date_metatable, duration_metatable;
   int dates;                 /* registry reference: day → its one date value, weak */
   tm_pattern_cache patterns;
   tm_bytes scratch;          /* of C functions that build a text: outlives an error */

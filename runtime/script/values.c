@@ -17,14 +17,15 @@ static const char null_key; /* its address is the payload of tm.null */
 
 /* ------------------------------------------------------------------ making and telling apart */
 
-static void *push(lua_State *L, size_t size, const char *metatable) {
+static void *push(lua_State *L, size_t size, int metatable) {
   void *payload = lua_newuserdatauv(L, size, 0);
-  luaL_setmetatable(L, metatable);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, metatable);
+  lua_setmetatable(L, -2);
   return payload;
 }
 
 void tm_values_push_decimal(lua_State *L, __int128 value, int scale) {
-  tm_lua_decimal *d = push(L, sizeof *d, TM_LUA_DECIMAL);
+  tm_lua_decimal *d = push(L, sizeof *d, tm_host_of(L)->decimal_metatable);
   d->value = value;
   d->scale = scale;
 }
@@ -33,7 +34,7 @@ void tm_values_push_date(lua_State *L, int32_t days) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, tm_host_of(L)->dates);
   if (lua_rawgeti(L, -1, days) == LUA_TNIL) {
     lua_pop(L, 1);
-    tm_lua_date *date = push(L, sizeof *date, TM_LUA_DATE);
+    tm_lua_date *date = push(L, sizeof *date, tm_host_of(L)->date_metatable);
     date->days = days;
     lua_pushvalue(L, -1);
     lua_rawseti(L, -3, days);
@@ -42,7 +43,7 @@ void tm_values_push_date(lua_State *L, int32_t days) {
 }
 
 void tm_values_push_duration(lua_State *L, int64_t us, int32_t months) {
-  tm_lua_duration *d = push(L, sizeof *d, TM_LUA_DURATION);
+  tm_lua_duration *d = push(L, sizeof *d, tm_host_of(L)->duration_metatable);
   d->us = us;
   d->months = months;
 }
@@ -304,12 +305,15 @@ void tm_values_open(lua_State *L) {
   tm_host *host = tm_host_of(L);
   tm_values_metatable(L, TM_LUA_DATE, date);
   host->date_type = lua_topointer(L, -1);
+  host->date_metatable = luaL_ref(L, LUA_REGISTRYINDEX);
   tm_values_metatable(L, TM_LUA_DURATION, duration);
   host->duration_type = lua_topointer(L, -1);
+  host->duration_metatable = luaL_ref(L, LUA_REGISTRYINDEX);
   tm_value_decimal_open(L);
   host->decimal_type = lua_topointer(L, -1);
+  host->decimal_metatable = luaL_ref(L, LUA_REGISTRYINDEX);
   tm_values_metatable(L, TM_LUA_SECRET, secret);
-  lua_pop(L, 4);
+  lua_pop(L, 1);
   lua_newtable(L);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "v");

@@ -36,6 +36,16 @@ static int load_again(tm_script *script, tm_host *host, tm_arena *arena, tm_erro
   return tm_error_help(err, "every worker loads it again: the same text must give the same steps");
 }
 
+/* Rows make garbage, and what the script left behind is marked at every cycle of the collector: let
+ * some megabytes gather before each. Lua takes at most 1000 per cent. */
+static void set_collector(lua_State *L) {
+  enum { GARBAGE_KIB = 8192, PAUSE_MIN = 200, PAUSE_MAX = 1000 };
+  int live_kib = lua_gc(L, LUA_GCCOUNT);
+  int pause = 100 + 100 * (GARBAGE_KIB / (live_kib + 1));
+  (void)lua_gc(L, LUA_GCINC, pause < PAUSE_MIN ? PAUSE_MIN : pause > PAUSE_MAX ? PAUSE_MAX : pause,
+               0, 0);
+}
+
 tm_host *tm_worker_host(tm_worker *worker, tm_error *err) {
   if (worker->host != NULL) return worker->host;
   tm_script *script = worker->script;
@@ -49,6 +59,7 @@ tm_host *tm_worker_host(tm_worker *worker, tm_error *err) {
     tm_host_destroy(host);
     return NULL;
   }
+  set_collector(host->L);
   worker->host = host;
   return host;
 }
