@@ -63,7 +63,7 @@ static bool carries_source_rows(const tm_plan *plan, const tm_run_result *result
   return any || plan->nodes[node]->input_count == 0;
 }
 
-static bool takes_refused(const tm_plan *plan, const tm_bind *bind) {
+bool tm_balance_takes_refused(const tm_plan *plan, const tm_bind *bind) {
   for (uint32_t i = 0; i < plan->node_count; i++) {
     if (plan->nodes[i]->rejects_to == bind) return true;
   }
@@ -78,7 +78,7 @@ void tm_balance_total(const tm_plan *plan, tm_run_result *result) {
     const tm_ledger *l = &result->nodes[i];
     bool source = bind->input_count == 0 && !bind->stage->sink;
     if (source) result->rows_in += l->in;
-    if (bind->stage->sink && !takes_refused(plan, bind)) result->rows_out += l->in;
+    if (bind->stage->sink && !tm_balance_takes_refused(plan, bind)) result->rows_out += l->in;
     carries[i] = !bind->stage->sink && carries_source_rows(plan, result, carries, i);
     if (!carries[i]) continue;
     total->filtered += l->filtered;

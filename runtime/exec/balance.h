@@ -9,6 +9,8 @@
 void tm_balance_move_filters(const tm_plan *plan, tm_run_result *result);
 /* Rows that a step still held when nobody wanted its output any more (a limit) are filtered. */
 void tm_balance_cancelled(const tm_plan *plan, const uint8_t *cancelled, tm_run_result *result);
+/* A sink of refused rows: no output. */
+bool tm_balance_takes_refused(const tm_plan *plan, const tm_bind *bind);
 /* rows_in, rows_out and the total of the run's line. */
 void tm_balance_total(const tm_plan *plan, tm_run_result *result);
 /* 0, or -1 and TM_E_LEDGER: a bug. */

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "exec/balance.h"
 #include "exec/refuse.h"
 #include "exec/run_state.h"
 
@@ -25,6 +26,7 @@ typedef struct node {
   tm_ledger ledger;
   tm_flow flow;
   bool open, woken;
+  bool output;              /* a sink, but not of refused rows */
   port *ports;
   target *targets;          /* of the main output */
   uint32_t target_count;
@@ -91,6 +93,7 @@ tm_lane *tm_lane_create(tm_run *run, uint32_t index, void *worker, void *const *
   for (uint32_t i = 0; lane->nodes != NULL && i < plan->node_count; i++) {
     node *n = &lane->nodes[i];
     n->bind = plan->nodes[i];
+    n->output = n->bind->stage->sink && !tm_balance_takes_refused(plan, n->bind);
     n->ports = tm_arena_zero(&lane->arena, port_total(n->bind) * sizeof *n->ports);
     n->targets = tm_arena_zero(&lane->arena, (plan->edge_count + 1) * sizeof *n->targets);
     if (n->ports == NULL || n->targets == NULL) lane->nodes = NULL;
@@ -272,6 +275,11 @@ static tm_lane_step step_input(tm_lane *lane, node *n, int ready, tm_error *err)
   tm_flow flow;
   if (p->count > 0) {
     tm_batch *batch = port_take(p);
+    if (n->output && __atomic_load_n(&lane->run->draining, __ATOMIC_ACQUIRE)) {
+      n->ledger.filtered += batch->selected; /* nothing of a failed run comes out */
+      tm_batch_release(batch);
+      return TM_LANE_WORKED;
+    }
     if (stage->sink) n->ledger.passed += batch->selected;
     flow = stage->push(n->self, (uint32_t)ready, batch, &out, err);
     if (stage->sink && flow == TM_FLOW_FINISHED) {

@@ -230,16 +230,10 @@ static void unshare_all(tm_run *run, void **shared) {
   }
 }
 
-static bool takes_refused(const tm_plan *plan, uint32_t node) {
-  for (uint32_t i = 0; i < plan->node_count; i++) {
-    if (plan->nodes[i]->rejects_to == plan->nodes[node]) return true;
-  }
-  return false;
-}
-
 static bool commits(const tm_run *run, const tm_run_result *result, uint32_t node) {
   return result->status == TM_STATUS_OK ||
-         (result->status == TM_STATUS_EXPECTATION && takes_refused(run->plan, node));
+         (result->status == TM_STATUS_EXPECTATION &&
+          tm_balance_takes_refused(run->plan, run->plan->nodes[node]));
 }
 
 /* Everything that can fail for want of space comes before the first output is visible. */
