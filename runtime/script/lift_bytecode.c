@@ -1,7 +1,7 @@
 /* script/lift_bytecode.c: the reader of lua_dump's output.
  *
- * A dump is a header, then a tree of functions; only the outermost is kept. Every read checks the
- * end, so a format that differs ends as "unknown", never beyond the bytes. */
+ * A dump is a header, then a tree of functions. Every read checks the end, so a format that differs
+ * ends as "unknown", never beyond the bytes. */
 #include "script/lift_bytecode.h"
 
 #include <string.h>
@@ -185,6 +185,17 @@ static void read_debug(reader *in, tm_lua_proto *proto) {
   proto->upvalue_names = upvalue_names;
 }
 
+/* Where each comes from; the kind of variable is of no interest. */
+static void read_upvalues(reader *in, tm_lua_proto *proto) {
+  tm_lua_upvalue *upvalues = room(in, (size_t)proto->upvalue_count * sizeof *upvalues);
+  for (int i = 0; i < proto->upvalue_count && !in->bad; i++) {
+    upvalues[i].in_stack = read_byte(in) != 0;
+    upvalues[i].index = read_byte(in);
+    (void)read_byte(in);
+  }
+  proto->upvalues = upvalues;
+}
+
 enum { NESTING_MAX = 32 };
 
 static void read_function(reader *in, tm_lua_proto *proto, int depth) {
@@ -202,12 +213,13 @@ static void read_function(reader *in, tm_lua_proto *proto, int depth) {
   read_code(in, proto);
   read_constants(in, proto);
   proto->upvalue_count = read_count(in, 3);
-  (void)take(in, (size_t)proto->upvalue_count * 3);
-  int inner_count = read_count(in, 1);
-  for (int i = 0; i < inner_count && !in->bad; i++) {
-    tm_lua_proto inner = {0};
-    read_function(in, &inner, depth + 1);
+  read_upvalues(in, proto);
+  proto->inner_count = read_count(in, 1);
+  tm_lua_proto *inner = room(in, (size_t)proto->inner_count * sizeof *inner);
+  for (int i = 0; i < proto->inner_count && !in->bad; i++) {
+    read_function(in, &inner[i], depth + 1);
   }
+  proto->inner = inner;
   if (!in->bad) read_debug(in, proto);
 }
 

@@ -49,6 +49,9 @@ typedef struct tm_lua_flow {
   uint64_t live[4];    /* registers that are read later, before they are written */
 } tm_lua_flow;
 
+/* Where a closure finds an upvalue: a register of the function around it, or an upvalue of that. */
+typedef struct tm_lua_upvalue { bool in_stack; uint8_t index; } tm_lua_upvalue;
+
 typedef struct tm_lua_proto {
   int line_defined;
   uint8_t param_count, is_vararg, stack_size;
@@ -59,6 +62,9 @@ typedef struct tm_lua_proto {
   const tm_lua_constant *constants;
   int upvalue_count;
   const char *const *upvalue_names; /* NULL where a dump has none */
+  const tm_lua_upvalue *upvalues;
+  int inner_count;
+  const struct tm_lua_proto *inner; /* of the functions that it makes; without flow */
   tm_lua_flow *flow;
 } tm_lua_proto;
 

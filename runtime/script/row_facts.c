@@ -12,6 +12,7 @@
 
 typedef struct pass {
   const tm_lua_proto *proto;
+  const struct pass *enclosing; /* NULL: the row function itself */
   tm_row_facts *facts;
   const char *script;
   tm_error *err;
@@ -29,8 +30,18 @@ static const char *upvalue_name(const tm_lua_proto *proto, int index) {
   return proto->upvalue_names[index] == NULL ? "?" : proto->upvalue_names[index];
 }
 
+/* Is the upvalue something that the row function captured, not a local of it? */
+static bool is_captured(const pass *p, int index) {
+  while (p->enclosing != NULL) {
+    if (index >= p->proto->upvalue_count || p->proto->upvalues[index].in_stack) return false;
+    index = p->proto->upvalues[index].index;
+    p = p->enclosing;
+  }
+  return true;
+}
+
 static tm_row_use *use_of(pass *p, int reg) {
-  return reg >= 0 && reg < 2 && reg < p->proto->param_count ? &p->facts->inputs[reg] : NULL;
+  return p->enclosing == NULL && reg >= 0 && reg < 2 && reg < p->proto->param_count ? &p->facts->inputs[reg] : NULL;
 }
 
 static void escape(pass *p, int reg) {
@@ -89,6 +100,7 @@ static int write_table(pass *p, int pc, int reg) {
 
 static int write_upvalue_field(pass *p, int pc, tm_lua_code code) {
   const char *name = upvalue_name(p->proto, code.a);
+  if (!is_captured(p, code.a)) return 0;
   if (strcmp(name, "_ENV") != 0) {
     return blame(p, pc, TM_E_IMPURE, name, "the row function changes '%.60s', which it captured",
                  name);
@@ -120,11 +132,13 @@ static void read_fields(pass *p, int pc, tm_lua_code code) {
       escape(p, code.b);
       from = p->captured[code.b];
       break;
-    case OP_GETUPVAL: from = upvalue_name(p->proto, code.b); break;
+    case OP_GETUPVAL:
+      if (is_captured(p, code.b)) from = upvalue_name(p->proto, code.b);
+      break;
     case OP_GETTABUP: {
       const char *key = constant_text(p->proto, code.c);
-      from = upvalue_name(p->proto, code.b);
-      if (strcmp(from, "_ENV") == 0 && key != NULL) from = key;
+      from = is_captured(p, code.b) ? upvalue_name(p->proto, code.b) : NULL;
+      if (from != NULL && strcmp(from, "_ENV") == 0 && key != NULL) from = key;
       if (key != NULL && strcmp(key, "now") == 0) p->facts->reads_clock = true;
       break;
     }
@@ -159,6 +173,7 @@ static int write_fields(pass *p, int pc, tm_lua_code code) {
   switch (code.op) {
     case OP_SETUPVAL: {
       const char *name = upvalue_name(p->proto, code.b);
+      if (!is_captured(p, code.b)) return 0;
       return blame(p, pc, TM_E_IMPURE, name, "the row function assigns '%.60s', which it captured",
                    name);
     }
@@ -172,6 +187,22 @@ static int write_fields(pass *p, int pc, tm_lua_code code) {
       return write_table(p, pc, code.a);
     default: return 0;
   }
+}
+
+static int run(pass *p);
+
+/* What a function within captures of the row escapes; what it does itself counts as well. */
+static int make_closure(pass *p, tm_lua_code code) {
+  if (code.bx >= p->proto->inner_count) return 0;
+  const tm_lua_proto *inner = &p->proto->inner[code.bx];
+  for (int i = 0; i < inner->upvalue_count; i++) {
+    if (inner->upvalues[i].in_stack) escape(p, inner->upvalues[i].index);
+  }
+  write_register(p, code.a);
+  pass within = {
+      .proto = inner, .enclosing = p, .facts = p->facts, .script = p->script, .err = p->err,
+  };
+  return run(&within);
 }
 
 static int step(pass *p, int pc) {
@@ -192,11 +223,7 @@ static int step(pass *p, int pc) {
       for (int i = 0; i < code.b - 1; i++) read_whole(p, code.a + i);
       return 0;
     case OP_CALL: case OP_TFORCALL: case OP_VARARG: write_from(p, code.a); return 0;
-    case OP_CLOSURE: /* whether it captures the row is not told here */
-      escape(p, 0);
-      escape(p, 1);
-      write_register(p, code.a);
-      return 0;
+    case OP_CLOSURE: return make_closure(p, code);
     case OP_LOADNIL:
       for (int i = 0; i <= code.b; i++) write_register(p, code.a + i);
       return 0;
@@ -207,6 +234,13 @@ static int step(pass *p, int pc) {
       return 0;
     default: write_register(p, code.a); return 0;
   }
+}
+
+static int run(pass *p) {
+  for (int pc = 0; pc < p->proto->code_count; pc++) {
+    if (step(p, pc) < 0) return -1;
+  }
+  return 0;
 }
 
 static void assume_worst(tm_row_facts *facts) {
@@ -232,8 +266,5 @@ int tm_row_facts_read(lua_State *L, int index, const char *script, tm_arena *are
   }
   if (proto->is_vararg) assume_worst(out);
   pass p = {.proto = proto, .facts = out, .script = script, .err = err};
-  for (int pc = 0; pc < proto->code_count; pc++) {
-    if (step(&p, pc) < 0) return -1;
-  }
-  return 0;
+  return run(&p);
 }

@@ -196,6 +196,12 @@ Test(script_row, what_they_captured_stays) {
     {"local function f(r) total = r.x return 1 end", "x int64", "1", "v int64",
      "E114:1 assignment to an undeclared global 'total' [total] "
      "{scripts have no globals: write local total = …}"},
+    {"local n = 0\nlocal function f(r)\n  local function add(x) n = n + x end\n  add(r.x)\n"
+     "  return 1\nend", "x int64", "1", "v int64",
+     "E116:3 the row function assigns 'n', which it captured [n] {a row function sees one row at "
+     "a time and keeps nothing: count and sum with group_by and agg}"},
+    {"local function f(r) local n, t = 0, {} local function add(x) n = n + x t.n = n end add(r.x) "
+     "add(1) return t.n end", "x int64", "1", "v int64", "2\n"},
     {"local t = {}\nlocal function f(r) local u = { x = 1 } u.x = r.x u[1] = t return u.x end",
      "x int64", "4", "v int64", "4\n"},
     {"local t = { 5 }\nlocal function f(r) local s = 0 for i, v in ipairs(t) do s = s + v end "
