@@ -17,6 +17,7 @@ typedef struct pass {
   const char *script;
   tm_error *err;
   const char *captured[256]; /* name of the upvalue that a register came from */
+  bool writes[256];          /* the register holds a function of Lua that writes its argument */
 } pass;
 
 static const char *constant_text(const tm_lua_proto *proto, int index) {
@@ -115,22 +116,36 @@ static int write_upvalue_field(pass *p, int pc, tm_lua_code code) {
 static void write_register(pass *p, int reg) {
   if (reg > 255) return;
   p->captured[reg] = NULL;
+  p->writes[reg] = false;
   tm_row_use *use = use_of(p, reg);
   if (use != NULL) use->replaced = use->whole = true;
 }
 
 static void write_from(pass *p, int first) {
-  for (int reg = first; reg < 256; reg++) p->captured[reg] = NULL;
+  for (int reg = first; reg < 256; reg++) {
+    p->captured[reg] = NULL;
+    p->writes[reg] = false;
+  }
+}
+
+/* Of Lua's functions, those that write the table that comes first. NULL: no library's. */
+static bool writes_argument(const char *library, const char *name) {
+  if (name == NULL) return false;
+  if (library == NULL) return strcmp(name, "rawset") == 0 || strcmp(name, "setmetatable") == 0;
+  return strcmp(library, "table") == 0 &&
+         (strcmp(name, "insert") == 0 || strcmp(name, "remove") == 0 || strcmp(name, "sort") == 0);
 }
 
 /* Instructions that read a field, and so tell what a register holds. */
 static void read_fields(pass *p, int pc, tm_lua_code code) {
   int line = p->proto->lines[pc];
   const char *from = NULL;
+  bool writes = false;
   switch (code.op) {
     case OP_MOVE:
       escape(p, code.b);
       from = p->captured[code.b];
+      writes = p->writes[code.b];
       break;
     case OP_GETUPVAL:
       if (is_captured(p, code.b)) from = upvalue_name(p->proto, code.b);
@@ -138,7 +153,10 @@ static void read_fields(pass *p, int pc, tm_lua_code code) {
     case OP_GETTABUP: {
       const char *key = constant_text(p->proto, code.c);
       from = is_captured(p, code.b) ? upvalue_name(p->proto, code.b) : NULL;
-      if (from != NULL && strcmp(from, "_ENV") == 0 && key != NULL) from = key;
+      if (from != NULL && strcmp(from, "_ENV") == 0 && key != NULL) {
+        from = key;
+        writes = writes_argument(NULL, key);
+      }
       if (key != NULL && strcmp(key, "now") == 0) p->facts->reads_clock = true;
       break;
     }
@@ -146,6 +164,7 @@ static void read_fields(pass *p, int pc, tm_lua_code code) {
       const char *key = constant_text(p->proto, code.c);
       read_field(p, code.b, code.c, line);
       from = p->captured[code.b];
+      writes = from != NULL && writes_argument(from, key);
       if (key != NULL && strcmp(key, "now") == 0) p->facts->reads_clock = true;
       break;
     }
@@ -166,6 +185,7 @@ static void read_fields(pass *p, int pc, tm_lua_code code) {
   }
   write_register(p, code.a);
   p->captured[code.a] = from;
+  p->writes[code.a] = writes;
 }
 
 /* Instructions that write what others see. */
@@ -205,6 +225,13 @@ static int make_closure(pass *p, tm_lua_code code) {
   return run(&within);
 }
 
+static int call(pass *p, int pc, tm_lua_code code) {
+  bool writes = p->writes[code.a] && code.b != 1;
+  if (writes && write_table(p, pc, code.a + 1) < 0) return -1;
+  write_from(p, code.a);
+  return 0;
+}
+
 static int step(pass *p, int pc) {
   tm_lua_code code = tm_lua_decode(p->proto->words[pc]);
   switch (code.op) {
@@ -222,12 +249,13 @@ static int step(pass *p, int pc) {
     case OP_RETURN:
       for (int i = 0; i < code.b - 1; i++) read_whole(p, code.a + i);
       return 0;
-    case OP_CALL: case OP_TFORCALL: case OP_VARARG: write_from(p, code.a); return 0;
+    case OP_CALL: case OP_TAILCALL: return call(p, pc, code);
+    case OP_TFORCALL: case OP_VARARG: write_from(p, code.a); return 0;
     case OP_CLOSURE: return make_closure(p, code);
     case OP_LOADNIL:
       for (int i = 0; i <= code.b; i++) write_register(p, code.a + i);
       return 0;
-    case OP_TAILCALL: case OP_RETURN0: case OP_JMP: case OP_EQ: case OP_LT: case OP_LE:
+    case OP_RETURN0: case OP_JMP: case OP_EQ: case OP_LT: case OP_LE:
     case OP_EQK: case OP_EQI: case OP_LTI: case OP_LEI: case OP_GTI: case OP_GEI: case OP_TEST:
     case OP_MMBIN: case OP_MMBINI: case OP_MMBINK: case OP_SETLIST: case OP_CLOSE: case OP_TBC:
     case OP_VARARGPREP: case OP_EXTRAARG: case OP_COUNT:

@@ -250,11 +250,18 @@ static int library_index(lua_State *L) {
   return tm_host_throw(L);
 }
 
+/* Of the metatable on top: no script reaches it, for what one row changed others would see. */
+static void close_metatable(lua_State *L) {
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+}
+
 static void guard_library(lua_State *L, const char *name) {
-  lua_createtable(L, 0, 1);
+  lua_createtable(L, 0, 2);
   lua_pushstring(L, name);
   lua_pushcclosure(L, library_index, 1);
   lua_setfield(L, -2, "__index");
+  close_metatable(L);
   lua_setmetatable(L, -2);
 }
 
@@ -333,6 +340,13 @@ static void open_libraries(lua_State *L) {
   lua_setfield(L, -2, "rep");
   guard_library(L, LUA_STRLIBNAME);
   lua_pop(L, 1);
+  lua_pushliteral(L, "");
+  lua_getmetatable(L, -1);
+  lua_createtable(L, 0, 1); /* what getmetatable "" gives: a copy, so that none changes texts */
+  lua_getfield(L, -2, "__index");
+  lua_setfield(L, -2, "__index");
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 2);
   luaL_requiref(L, LUA_TABLIBNAME, luaopen_table, 1);
   wrap(L, "insert", bounded_shift);
   wrap(L, "remove", bounded_shift);
@@ -383,8 +397,7 @@ static void close_globals(lua_State *L) {
   };
   lua_pushglobaltable(L);
   luaL_newlib(L, metamethods);
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  close_metatable(L);
   lua_setmetatable(L, -2);
   lua_pop(L, 1);
 }
