@@ -5,6 +5,7 @@
 #include "script/plan_builder.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ typedef struct builder {
   tm_host *host;
   tm_arena *arena;
   uint32_t place;     /* of the node's call in the main script; 0: unknown */
+  int line;           /* of it; 0: unknown */
   uint32_t functions; /* met so far */
 } builder;
 
@@ -29,9 +31,24 @@ void tm_plan_builder_set_flow(lua_State *L, int index) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &flow_key);
 }
 
+static int refuse(builder *b, tm_error_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Raises with the line of the node that is being read. */
+static int refuse(builder *b, tm_error_code code, const char *format, ...) {
+  tm_error *e = tm_host_error_push(b->L);
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(e->message, sizeof e->message, format, args);
+  va_end(args);
+  e->code = (int)code;
+  e->script_line = b->line;
+  return tm_host_throw(b->L);
+}
+
 static void *take(builder *b, size_t bytes) {
   void *memory = tm_arena_zero(b->arena, bytes == 0 ? 1 : bytes);
-  if (memory == NULL) tm_host_raise(b->L, TM_E_MEMORY, "out of memory for the plan");
+  if (memory == NULL) refuse(b, TM_E_MEMORY, "out of memory for the plan");
   return memory;
 }
 
@@ -39,7 +56,7 @@ static const char *take_text(builder *b, int index, size_t *out_size) {
   size_t size;
   const char *text = lua_tolstring(b->L, index, &size);
   char *copy = tm_arena_text(b->arena, text, size);
-  if (copy == NULL) tm_host_raise(b->L, TM_E_MEMORY, "out of memory for the plan");
+  if (copy == NULL) refuse(b, TM_E_MEMORY, "out of memory for the plan");
   if (out_size != NULL) *out_size = size;
   return copy;
 }
@@ -52,7 +69,7 @@ static void read_function(builder *b, int index, tm_value *out) {
   lua_State *L = b->L;
   lua_Debug info;
   if (lua_iscfunction(L, index)) {
-    tm_host_raise(L, TM_E_VALUE, "a row function must be written in Lua: function(r) … end");
+    refuse(b, TM_E_VALUE, "a row function must be written in Lua: function(r) … end");
   }
   tm_row_source *source = take(b, sizeof *source);
   lua_pushvalue(L, index);
@@ -83,7 +100,7 @@ static bool read_flow(builder *b, int index, tm_value *out) {
   if (!is_flow) return false;
   lua_pushliteral(L, "index");
   if (lua_rawget(L, index) != LUA_TNUMBER) {
-    tm_host_raise(L, TM_E_VALUE, "a flow cannot stand here");
+    refuse(b, TM_E_VALUE, "a flow cannot stand here");
   }
   out->kind = TM_VALUE_NODE;
   out->integer = lua_tointeger(L, -1);
@@ -107,7 +124,7 @@ static void read_pairs(builder *b, int index, int depth, size_t items, tm_value 
     bool positional = lua_isinteger(L, -2) && lua_tointeger(L, -2) >= 1 &&
                       (uint64_t)lua_tointeger(L, -2) <= items;
     if (!positional) {
-      tm_host_raise(L, TM_E_VALUE, "an option's table has an entry whose key is a %s",
+      refuse(b, TM_E_VALUE, "an option's table has an entry whose key is a %s",
                     luaL_typename(L, -2));
     }
   }
@@ -131,7 +148,7 @@ static void read_pairs(builder *b, int index, int depth, size_t items, tm_value 
 static void read_table(builder *b, int index, int depth, tm_value *out) {
   lua_State *L = b->L;
   if (depth >= DEPTH_MAX) {
-    tm_host_raise(L, TM_E_VALUE, "an option's tables are nested more than %d deep", DEPTH_MAX);
+    refuse(b, TM_E_VALUE, "an option's tables are nested more than %d deep", DEPTH_MAX);
   }
   luaL_checkstack(L, 8, "options");
   out->kind = TM_VALUE_TABLE;
@@ -165,7 +182,7 @@ static bool read_userdata(builder *b, int index, tm_value *out) {
   const tm_lua_duration *duration = luaL_testudata(L, index, TM_LUA_DURATION);
   if (duration != NULL) {
     if (duration->months != 0) {
-      tm_host_raise(L, TM_E_VALUE, "months have no fixed length; an option needs one");
+      refuse(b, TM_E_VALUE, "months have no fixed length; an option needs one");
     }
     out->kind = TM_VALUE_DURATION;
     out->integer = duration->us;
@@ -215,7 +232,7 @@ static void read_value(builder *b, int index, int depth, tm_value *out) {
       break;
     default: break;
   }
-  tm_host_raise(L, TM_E_VALUE, "a %s cannot be an option", luaL_typename(L, index));
+  refuse(b, TM_E_VALUE, "a %s cannot be an option", luaL_typename(L, index));
 }
 
 /* ------------------------------------------------------------------ nodes */
@@ -262,14 +279,12 @@ static void read_node(builder *b, tm_graph *graph) {
       .script_line = (int)field_int(b, "line"),
   };
   b->place = (uint32_t)field_int(b, "place");
+  b->line = node.script_line;
   node.options = read_options(b, "options", true);
   lua_getfield(L, -1, "inputs");
   lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
   if (count > TM_PORTS_MAX) {
-    tm_error *e = tm_host_error_push(L);
-    tm_fail(e, TM_E_VALUE, "%s takes at most %d flows", node.verb, TM_PORTS_MAX);
-    e->script_line = node.script_line;
-    tm_host_throw(L);
+    refuse(b, TM_E_VALUE, "%s takes at most %d flows", node.verb, TM_PORTS_MAX);
   }
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, -1, i);
@@ -299,6 +314,7 @@ uint32_t tm_plan_builder_build(lua_State *L, tm_graph *graph) {
   graph->job.pipeline = field_text(&b, "name");
   graph->job_line = (int)field_int(&b, "line");
   b.place = (uint32_t)field_int(&b, "place");
+  b.line = graph->job_line;
   graph->job_options = read_options(&b, "options", true);
   return b.functions;
 }

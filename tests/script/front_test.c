@@ -312,8 +312,10 @@ Test(script_front, flows_cannot_be_plain_options) {
   const expectation all[] = {
     {T "return tm.csv { path = 'a.csv', bad = t }",
      "E103:1 refused rows go to an endpoint; tm.rows cannot be written to"},
+    {T "return tm.csv { path = 'a.csv', null = { { [true] = 1 } } }",
+     "E103:2 an option's table has an entry whose key is a boolean"},
     {T "return tm.csv { path = 'a.csv', null = print }",
-     "E103:0 a row function must be written in Lua: function(r) … end"},
+     "E103:2 a row function must be written in Lua: function(r) … end"},
   };
   EXPECT_ALL(all);
 }

@@ -158,12 +158,12 @@ Test(script_row, fields_of_the_row) {
 
 Test(script_row, rows_that_escape_are_copies) {
   const expectation all[] = {
-    {KEEP "local function f(r) pcall(keep, r) return kept[1].x end", "x int64", "1\n2\n3", "v int64",
-     "1\n1\n1\n"},
-    {KEEP "local function f(r) pcall(keep, { r }) return kept[1][1].x end", "x int64", "1\n2", "v int64",
-     "1\n1\n"},
-    {KEEP "local function f(r) pcall(keep, function() return r.x end) return kept[1]() end", "x int64",
-     "1\n2", "v int64", "1\n1\n"},
+    {KEEP "local function f(r) pcall(keep, r) return kept[1].x end", "x int64", "1\n2\n3",
+     "v int64", "1\n1\n1\n"},
+    {KEEP "local function f(r) pcall(keep, { r }) return kept[1][1].x end", "x int64", "1\n2",
+     "v int64", "1\n1\n"},
+    {KEEP "local function f(r) pcall(keep, function() return r.x end) return kept[1]() end",
+     "x int64", "1\n2", "v int64", "1\n1\n"},
     {KEEP "local function f(r) local s = r pcall(keep, s) return kept[1].x end", "x int64", "1\n2",
      "v int64", "1\n1\n"},
     {KEEP "local function f(r) pcall(keep, r) return kept[1].y end", "x int64", "1", "v int64",
