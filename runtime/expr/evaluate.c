@@ -310,18 +310,16 @@ static int branch_value(tm_eval *e, const tm_expr *x, tm_rows *rows, tm_vec *out
   uint32_t outer = enter_branch(e);
   *out = (tm_vec){0};
   int status = tm_eval_value(e, x, rows, out);
-  /* A remembered vector goes with its branch, so the branch's result must not be one. */
-  if (status == 0 && e->memo_count > e->scope && out->data_owned == 0 && !out->constant) {
-    for (uint32_t i = e->scope; i < e->memo_count; i++) {
-      tm_vec *memo = &e->memo[e->memo_order[i]];
-      if (memo->data == out->data && memo->data_owned != 0) {
-        out->data_owned = memo->data_owned;
-        memo->data_owned = 0;
-      }
-      if (memo->valid == out->valid && memo->valid_owned) {
-        out->valid_owned = 1;
-        memo->valid_owned = 0;
-      }
+  /* What is remembered goes with its branch, so the result takes over what it borrows of that. */
+  for (uint32_t i = e->scope; i < e->memo_count && status == 0; i++) {
+    tm_vec *memo = &e->memo[e->memo_order[i]];
+    if (memo->data == out->data && memo->data_owned != 0) {
+      out->data_owned = memo->data_owned;
+      memo->data_owned = 0;
+    }
+    if (memo->valid == out->valid && memo->valid_owned) {
+      out->valid_owned = 1;
+      memo->valid_owned = 0;
     }
   }
   leave_branch(e, outer);
