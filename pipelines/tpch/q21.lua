@@ -5,19 +5,7 @@ local tm <const>     = require "tidemill"
 local tables <const> = require "tables"
 
 local function is_late(l) return l.l_receiptdate > l.l_commitdate end
-
--- One pass over the lines decides both EXISTS of the query: an order has several suppliers if its
--- least and greatest supplier differ, and a single late one if those of its late lines agree.
-local waiting = tables.lineitem()
-  :group_by "l_orderkey"
-  :agg {
-    first      = tm.min "l_suppkey",
-    last       = tm.max "l_suppkey",
-    first_late = tm.min("l_suppkey", { where = is_late }),
-    last_late  = tm.max("l_suppkey", { where = is_late }),
-    late_lines = tm.count { where = is_late },
-  }
-  :filter(function(o) return o.first ~= o.last and o.first_late and o.first_late == o.last_late end)
+local function of_others(l, other) return l.l_suppkey ~= other.l_suppkey end
 
 local saudi = tables.nation():filter(function(n) return n.n_name == "SAUDI ARABIA" end)
 
@@ -27,11 +15,16 @@ local suppliers = tables.supplier()
 
 local failed = tables.orders():filter(function(o) return o.o_orderstatus == "F" end)
 
-local counts = waiting
-  :join(suppliers, { on = { first_late = "s_suppkey" } })
+-- The few lines of these suppliers come first; then EXISTS is a semi join and NOT EXISTS an anti
+-- join, each with the rest of its condition in `where`.
+local counts = tables.lineitem()
+  :filter(is_late)
+  :join(suppliers, { on = { l_suppkey = "s_suppkey" } })
   :join(failed, { kind = "semi", on = { l_orderkey = "o_orderkey" } })
+  :join(tables.lineitem(), { kind = "semi", on = "l_orderkey", where = of_others })
+  :join(tables.lineitem():filter(is_late), { kind = "anti", on = "l_orderkey", where = of_others })
   :group_by "s_name"
-  :agg { numwait = tm.sum "late_lines" }
+  :agg { numwait = tm.count() }
   :top(100, { by = { "-numwait", "s_name" } })
 
 return tm.batch { name = "tpch-q21", counts:to(tm.stdout()) }
