@@ -25,13 +25,18 @@ static tm_type natural_type(const tm_value *v) {
   }
 }
 
-static bool converts(const tm_value *v, tm_type natural, tm_type wanted) {
-  if (v->kind == TM_VALUE_NIL || natural.kind == wanted.kind) return true;
-  if (tm_type_is_integer(wanted)) {
-    if (natural.kind == TM_FLOAT64) return v->number == floor(v->number);
-    return natural.kind == TM_INT64 &&
-           (wanted.kind == TM_INT64 || (int32_t)v->integer == v->integer);
+static bool fits_integer(const tm_value *v, tm_type natural, tm_type wanted) {
+  if (natural.kind == TM_FLOAT64) {
+    double most = wanted.kind == TM_INT32 ? 0x1p31 : 0x1p63;
+    return v->number == floor(v->number) && v->number >= -most && v->number < most;
   }
+  return natural.kind == TM_INT64 && (wanted.kind == TM_INT64 || (int32_t)v->integer == v->integer);
+}
+
+static bool converts(const tm_value *v, tm_type natural, tm_type wanted) {
+  if (v->kind == TM_VALUE_NIL) return !wanted.not_null;
+  if (natural.kind == wanted.kind) return true;
+  if (tm_type_is_integer(wanted)) return fits_integer(v, natural, wanted);
   if (natural.kind == TM_INT64) {
     return wanted.kind == TM_FLOAT64 || wanted.kind == TM_DECIMAL || wanted.kind == TM_TIMESTAMP;
   }

@@ -468,10 +468,10 @@ harness_result harness_run(const harness_case *c, const harness_mode *mode) {
   uint64_t left = tm_budget_used(h->budget) + tm_budget_used(h->input_budget);
   tm_arena_deinit(&h->arena);
   tm_arena_pool_clear();
-  if (left == 0) {
-    tm_budget_destroy(h->budget);
-    tm_budget_destroy(h->input_budget);
-  }
+  tm_budget_release(h->budget, tm_budget_used(h->budget)); /* what is left is told below */
+  tm_budget_release(h->input_budget, tm_budget_used(h->input_budget));
+  tm_budget_destroy(h->budget);
+  tm_budget_destroy(h->input_budget);
   tm_budget_destroy(h->plan_budget);
   judge(h, &result, left);
   free(h);
