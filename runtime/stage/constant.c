@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernel/decimal.h"
+#include "kernel/utf8.h"
 
 static tm_type natural_type(const tm_value *v) {
   switch (v->kind) {
@@ -53,6 +54,9 @@ int tm_constant_type(const tm_value *v, const char *name, tm_type wanted, tm_typ
   if (natural.kind == TM_NULLTYPE && wanted.kind == TM_NULLTYPE) {
     tm_fail(err, TM_E_UNTYPED, "'%s' is nil: its type must be said", name);
     return tm_error_help(err, "%s = { tm.null, \"string\" }", name);
+  }
+  if (v->kind == TM_VALUE_TEXT && wanted.kind != TM_BYTES && !tm_utf8_valid(v->text, v->size)) {
+    return tm_fail(err, TM_E_VALUE, "'%s' is not valid UTF-8", name);
   }
   if (wanted.kind == TM_NULLTYPE) {
     *out = natural;

@@ -84,6 +84,8 @@ ROWS = [
     ("abc:drop 'a':limit(1)", "b\nx\n"),
     ("abc:with { n = 1, a = function(r) return r.a == nil end }:limit(2)",
      "a,b,n\nfalse,x,1\ntrue,y,1\n"),
+    ("abc:with { n = '\\xff' }", 2),
+    ("abc:with { n = { '\\xff', 'bytes' } }:limit(1)", "a,b,n\n2,x,/w==\n"),
     ("abc:map(function(r) if r.a == 2 then return { q = r.b, p = r.a } end end)",
      "p,q\n2,x\n2,\n"),
     ("abc:map(function(r) return { q = r.b, p = r.a } end, 'q string, p int64'):limit(1)",
