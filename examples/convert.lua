@@ -1,5 +1,5 @@
--- From one format to another: nested JSON lines in, a flat compressed CSV out. A path in quotes says
--- where a column lies in the document; what is not named is not decoded.
+-- From one format to another: nested JSON lines in, a flat compressed CSV out. A path in quotes
+-- says where a column lies in the document; what is not named is not decoded.
 --
 --   tidemill run examples/convert.lua; zcat build/examples/events.csv.gz
 

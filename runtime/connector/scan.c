@@ -122,7 +122,8 @@ static const tm_schema *without_partition(tm_arena *arena, const scan_plan *plan
   if (out == NULL) return NULL;
   out->count = 0;
   for (uint32_t i = 0; i < sniffed->count; i++) {
-    if (!is_partition(plan, sniffed->fields[i].name)) out->fields[out->count++] = sniffed->fields[i];
+    const tm_field *field = &sniffed->fields[i];
+    if (!is_partition(plan, field->name)) out->fields[out->count++] = *field;
   }
   return out;
 }
@@ -171,7 +172,8 @@ static uint64_t estimate(const tm_bind *bind, const scan_plan *plan, const tm_so
   if (files->items[0].size > 0 &&
       tm_input_sample(&scratch, files->items[0].path, TM_SNIFF_BYTES / 4, &data, &size, &whole,
                       &head, &ignored) == 0) {
-    for (size_t i = 0; plan->reading.format->ends_lines && i < size; i++) records += data[i] == '\n';
+    bool lines = plan->reading.format->ends_lines;
+    for (size_t i = 0; lines && i < size; i++) records += data[i] == '\n';
     if (!plan->reading.format->ends_lines) records += size / 64;
   }
   tm_arena_deinit(&scratch);

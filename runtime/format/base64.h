@@ -10,7 +10,8 @@ static inline size_t tm_base64_decoded_max(size_t size) { return size / 4 * 3 + 
 
 /* Writes tm_base64_encoded(size) characters. */
 void tm_base64_encode(const char *bytes, size_t size, char *out);
-/* The number of bytes, -1 where it is no base64. Padding may be missing; spaces may not be there. */
+/* The number of bytes, -1 where it is no base64. Padding may be missing; spaces may not be there.
+ * */
 int64_t tm_base64_decode(const char *text, size_t size, char *out);
 
 #endif

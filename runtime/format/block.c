@@ -1,4 +1,5 @@
-/* format/block.c: see block.h. Free blocks are kept, for fresh memory costs a page fault each 4 KiB.
+/* format/block.c: see block.h. Free blocks are kept, for fresh memory costs a page fault each 4
+ * KiB.
  *
  * The pool counts itself and every block that is out; the last of them to go frees it. */
 #include "format/block.h"

@@ -74,7 +74,9 @@ struct tm_decompress {
   bool padding;  /* zeros behind the last gzip member, as tapes and some tools leave them */
 };
 
-static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "compression: out of memory"); }
+static int no_memory(tm_error *err) {
+  return tm_fail(err, TM_E_MEMORY, "compression: out of memory");
+}
 
 tm_decompress *tm_decompress_create(tm_budget *budget, tm_compression kind, tm_error *err) {
   tm_decompress *d = tm_alloc_zero(budget, sizeof *d);

@@ -89,7 +89,9 @@ static int read_header(const tm_reading *r, tm_arena *arena, const char *file, c
     *skip += record.size;
     *lines += record.lines;
     if (record.blank || record.comment) continue;
-    if (record.malformed) return tm_fail(err, TM_E_FORMAT, "%s: the header has a stray quote", file);
+    if (record.malformed) {
+      return tm_fail(err, TM_E_FORMAT, "%s: the header has a stray quote", file);
+    }
     return take_names(arena, &record, out, err);
   }
 }

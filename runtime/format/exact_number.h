@@ -1,4 +1,5 @@
-/* format/exact_number.h: JSON numbers with a point or an exponent as exact integers and decimals. */
+/* format/exact_number.h: JSON numbers with a point or an exponent as exact integers and decimals.
+ * */
 #ifndef TM_FORMAT_EXACT_NUMBER_H
 #define TM_FORMAT_EXACT_NUMBER_H
 

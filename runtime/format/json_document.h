@@ -2,7 +2,8 @@
  *
  * Objects that hold wanted names are checked in full, and so are wanted values. Of a value that is
  * skipped only the structure is: strings end and hold no control characters, brackets match and
- * nest at most 64 deep, a word begins as a value does. A document never goes beyond its line. Functions answer NULL, or what is wrong. */
+ * nest at most 64 deep, a word begins as a value does. A document never goes beyond its line.
+ * Functions answer NULL, or what is wrong. */
 #ifndef TM_FORMAT_JSON_DOCUMENT_H
 #define TM_FORMAT_JSON_DOCUMENT_H
 
@@ -68,8 +69,8 @@ const char *tm_json_value_read(const tm_json_text *text, uint32_t at, uint32_t e
 /* -?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)? */
 bool tm_json_is_number(const char *text, size_t size);
 
-/* What is in an escaped string: out has room for `size` bytes. The number of bytes, or -1: an escape
- * that is none; -2: half of a surrogate pair. out NULL: only looks. */
+/* What is in an escaped string: out has room for `size` bytes. The number of bytes, or -1: an
+ * escape that is none; -2: half of a surrogate pair. out NULL: only looks. */
 int64_t tm_json_unescape(const char *text, size_t size, char *out);
 
 /* ---- marks ---- */

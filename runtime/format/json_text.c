@@ -1,4 +1,5 @@
-/* format/json_text.c: see json_text.h. Strings are copied in one piece up to what needs escaping. */
+/* format/json_text.c: see json_text.h. Strings are copied in one piece up to what needs escaping.
+ * */
 #include "format/json_text.h"
 
 #include "format/cell_text.h"

@@ -73,7 +73,8 @@ static inline bool same_text(const tm_template *t, const tm_template_step *step,
   uint64_t differs = ((head[0] ^ step->head[0]) & step->mask[0]) |
                      ((head[1] ^ step->head[1]) & step->mask[1]);
   if (differs != 0) return false;
-  return step->size <= HEAD || memcmp(at + HEAD, t->text + step->text + HEAD, step->size - HEAD) == 0;
+  return step->size <= HEAD ||
+         memcmp(at + HEAD, t->text + step->text + HEAD, step->size - HEAD) == 0;
 }
 
 /* 1 where a word may begin so. */

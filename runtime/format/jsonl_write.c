@@ -54,7 +54,7 @@ static bool put_row(tm_writer *w, const tm_batch *batch, uint32_t row, tm_bytes 
     }
     from = w->key_ends[i];
   }
-  return tm_bytes_append(out, w->schema->count == 0 ? "{}\n" : "}\n", w->schema->count == 0 ? 3 : 2);
+  return tm_bytes_append_text(out, w->schema->count == 0 ? "{}\n" : "}\n");
 }
 
 int tm_jsonl_writer_write(tm_writer *w, const tm_batch *batch, tm_bytes *out, tm_error *err) {

@@ -401,7 +401,8 @@ static int go_to(tm_block_reader *r, const tm_block_place *place, tm_error *err)
     if (fill(r, err) == TM_BLOCK_FAILED) return -1;
   }
   if (r->offset + r->used < place->offset || place->offset < r->offset + r->start) {
-    return tm_fail(err, TM_E_LOCKED, "%s is not the file that it was", r->files->items[r->file].name);
+    const char *name = r->files->items[r->file].name;
+    return tm_fail(err, TM_E_LOCKED, "%s is not the file that it was", name);
   }
   r->start = (size_t)(place->offset - r->offset);
   r->line = place->line;

@@ -1,4 +1,5 @@
-/* io/output.h: where the bytes of a result go: a file, which appears whole or not at all, or stdout.
+/* io/output.h: where the bytes of a result go: a file, which appears whole or not at all, or
+ * stdout.
  *
  * A file is compressed by its ending, written beside its target and moved there by publish. Stdout
  * is written as bytes come; but of several outputs on stdout only the first, the others keep their

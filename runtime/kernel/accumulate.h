@@ -2,7 +2,8 @@
  *
  * A state is a plain array with an entry a group, as the loop's last argument; the caller has made
  * room for every group and set new entries to the neutral value that each loop names. Nulls are
- * passed over. Without groups all rows go to entry 0, which is much faster: nothing is scattered. */
+ * passed over. Without groups all rows go to entry 0, which is much faster: nothing is scattered.
+ * */
 #ifndef TM_KERNEL_ACCUMULATE_H
 #define TM_KERNEL_ACCUMULATE_H
 

@@ -60,7 +60,10 @@ static tm_twofold two_sum(double a, double b) {
 /* The upper 53 bits, and what is below them. */
 static tm_twofold u256_to_twofold(const tm_u256 *value, bool minus) {
   int low_bits = tm_u256_bits(value) - 53;
-  if (low_bits <= 0) return (tm_twofold){minus ? -(double)value->limb[0] : (double)value->limb[0], 0};
+  if (low_bits <= 0) {
+    double whole = (double)value->limb[0];
+    return (tm_twofold){minus ? -whole : whole, 0};
+  }
   tm_u256 top = tm_u256_shift(value, -low_bits), whole = tm_u256_shift(&top, low_bits), rest;
   for (int i = 0; i < 4; i++) rest.limb[i] = value->limb[i] ^ whole.limb[i];
   double high = ldexp((double)top.limb[0], low_bits), low = u256_to_double(&rest);

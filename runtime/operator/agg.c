@@ -2,8 +2,8 @@
  *
  * Each lane groups its own rows (state/group_table.h); at the end of input the lanes share out the
  * groups, merge and emit them (operator/regroup.h), as in V. Leis, P. Boncz, A. Kemper, T. Neumann,
- * "Morsel-Driven Parallelism", 2014. Sums are exact and ties are broken by value, so the result does
- * not depend on the number of lanes or on who got which rows.
+ * "Morsel-Driven Parallelism", 2014. Sums are exact and ties are broken by value, so the result
+ * does not depend on the number of lanes or on who got which rows.
  *
  * Functions are run before any row is grouped: a row that one of them refuses counts in no
  * aggregate. A function of an aggregate with `where` sees only the rows for which that holds. */

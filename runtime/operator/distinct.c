@@ -1,7 +1,8 @@
 /* operator/distinct.c: each different row once; distinct("a") leaves only column a.
  *
  * Grouping by all columns without an aggregate. A lane alone passes the first of equal rows on at
- * once; several keep the keys and share them out at the end (operator/regroup.h). What comes out are
+ * once; several keep the keys and share them out at the end (operator/regroup.h). What comes out
+ * are
  * keys in normal form, 0 for -0, so that it does not matter which of two equal rows came first. */
 #include <string.h>
 

@@ -2,7 +2,8 @@
  *
  * Each lane saves the rows that it has kept of the build side, the batch that probes, and how far
  * it is. The tables of keys are not saved: once every lane is back, the last one lays the parts out
- * and makes the partitions as far as they had been made, in the same order, so that the numbers of rows are
+ * and makes the partitions as far as they had been made, in the same order, so that the numbers of
+ * rows are
  * what they were. Every lane saves all the marks on rows that were met, for any lane may set them;
  * restoring joins them. A mark that came too late for one lane does no harm: the row that made it
  * comes again. */

@@ -1,7 +1,8 @@
 /* operator/regroup.h: lanes that group rows each for themselves and then share out the groups.
  *
  * Every lane fills a table of its own. At the end of its input it seals the table and hands it to
- * the shared object; once all have, each lane takes the keys of some hash buckets out of all tables,
+ * the shared object; once all have, each lane takes the keys of some hash buckets out of all
+ * tables,
  * merges them and emits them. So results come out of all lanes, and no key out of two. A lane alone
  * merges nothing. Serves agg.c and distinct.c. */
 #ifndef TM_OPERATOR_REGROUP_H

@@ -42,7 +42,8 @@ static bool is_captured(const pass *p, int index) {
 }
 
 static tm_row_use *use_of(pass *p, int reg) {
-  return p->enclosing == NULL && reg >= 0 && reg < 2 && reg < p->proto->param_count ? &p->facts->inputs[reg] : NULL;
+  bool input = p->enclosing == NULL && reg >= 0 && reg < 2 && reg < p->proto->param_count;
+  return input ? &p->facts->inputs[reg] : NULL;
 }
 
 static void escape(pass *p, int reg) {

@@ -1,5 +1,6 @@
 /* stage/bind.h: what is known of a step before it runs: what the plan gave, what the stage
- * answered, what the optimiser found. Read-only while the plan runs, but for the counters it points to. */
+ * answered, what the optimiser found. Read-only while the plan runs, but for the counters it
+ * points to. */
 #ifndef TM_STAGE_BIND_H
 #define TM_STAGE_BIND_H
 

@@ -115,7 +115,8 @@ double tm_part_float_mean(const tm_part *part, uint32_t group, int64_t count);
 int tm_part_read(const tm_part *part, uint32_t first, uint32_t count, const uint8_t *seen,
                  tm_batch *out, uint32_t column);
 
-/* VALUES, sealed: the value at `share` (0 … 1) of a group, interpolated. *work is how many values may
+/* VALUES, sealed: the value at `share` (0 … 1) of a group, interpolated. *work is how many values
+ * may
  * be looked at, and counts down; where it does not suffice: 1: call again with the same arguments.
  * 0: done, -1: memory. *there is false where the group has no value. */
 typedef struct tm_selection tm_selection;

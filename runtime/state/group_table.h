@@ -1,5 +1,5 @@
-/* state/group_table.h: keys and the parts of their aggregates: grouping of one lane, and the merging
- * of several.
+/* state/group_table.h: keys and the parts of their aggregates: grouping of one lane, and the
+ * merging of several.
  *
  * Life: add rows → (settle after each batch) → seal → read. Between lanes: seal with buckets, then
  * a merged table takes in, bucket by bucket, what the sealed tables hold; these stay unchanged and
@@ -52,7 +52,8 @@ int tm_group_table_read_step(tm_group_table *table, uint32_t first, uint32_t cou
                              const tm_schema *schema, tm_budget *budget, tm_batch **out,
                              tm_error *err);
 
-/* Only the keys, of any table, into the first columns of a batch of the caller's. 0 or -1 (memory). */
+/* Only the keys, of any table, into the first columns of a batch of the caller's. 0 or -1
+ * (memory). */
 int tm_group_table_read_keys(const tm_group_table *table, uint32_t first, uint32_t count,
                              tm_batch *out);
 

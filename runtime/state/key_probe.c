@@ -405,8 +405,12 @@ static ALWAYS_INLINE bool probe_block(tm_key_table *table, const probe *p, const
   return true;
 }
 
-static __attribute__((noinline)) bool insert_block(tm_key_table *table, const probe *p) { return probe_block(table, p, true); }
-static __attribute__((noinline)) bool find_block(tm_key_table *table, const probe *p) { return probe_block(table, p, false); }
+static __attribute__((noinline)) bool insert_block(tm_key_table *table, const probe *p) {
+  return probe_block(table, p, true);
+}
+static __attribute__((noinline)) bool find_block(tm_key_table *table, const probe *p) {
+  return probe_block(table, p, false);
+}
 
 static int probe_rows(tm_key_table *table, const tm_column *const *columns, const uint32_t *rows,
                       uint32_t count, const uint64_t *hashes, uint32_t *ids, bool add) {

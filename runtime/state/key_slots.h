@@ -73,7 +73,8 @@ bool tm_key_table_reserve(tm_key_table *table, uint32_t more);
 /* Writes a null to the valid arrays: makes the one of that column. false when refused. */
 bool tm_key_column_mark_nulls(tm_key_table *table, uint32_t column);
 
-/* Slots: free them; keys that 2^bits should hold at most; start to move to 2^bits (false: memory). */
+/* Slots: free them; keys that 2^bits should hold at most; start to move to 2^bits (false: memory).
+ * */
 void tm_key_slots_free(tm_key_table *table, tm_key_slots *slots);
 uint64_t tm_key_slots_comfortable(uint32_t bits);
 bool tm_key_slots_grow(tm_key_table *table, uint32_t bits);

@@ -1,5 +1,5 @@
-/* state/sorter_record.c: a sorter as a record: its runs, each as the batches that it was made of, in
- * the order of their arrival; sorting them again gives the same runs. A run from which rows were
+/* state/sorter_record.c: a sorter as a record: its runs, each as the batches that it was made of,
+ * in the order of their arrival; sorting them again gives the same runs. A run from which rows were
  * dropped is one batch of what is left. */
 #include "state/sorter.h"
 

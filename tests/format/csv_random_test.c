@@ -1,5 +1,5 @@
-/* tests/format/csv_random_test.c: random text against a reader that is written as plainly as can be,
- * with the text cut at every place. */
+/* tests/format/csv_random_test.c: random text against a reader that is written as plainly as can
+ * be, with the text cut at every place. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* Normal form and hashes of keys: equal keys are equal bits and hash alike, whatever their width. */
+/* Normal form and hashes of keys: equal keys are equal bits and hash alike, whatever their width.
+ * */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdint.h>

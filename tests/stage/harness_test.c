@@ -1,5 +1,5 @@
-/* tests/stage/harness_test.c: the harness of stages finds what it is there to find: one sound stage,
- * which passes the sum of a column at its end, and the ways in which it could be broken. */
+/* tests/stage/harness_test.c: the harness of stages finds what it is there to find: one sound
+ * stage, which passes the sum of a column at its end, and the ways in which it could be broken. */
 #include <criterion/criterion.h>
 #include <string.h>
 

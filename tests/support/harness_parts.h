@@ -40,7 +40,8 @@ void harness_held_take(harness_held *held, tm_batch *taken, const uint8_t *neede
 /* Releases it. false: it changed meanwhile. */
 bool harness_held_release(harness_held *held);
 
-/* stage_harness.c: a run ------------------------------------------------------------------------ */
+/* stage_harness.c: a run ------------------------------------------------------------------------
+ * */
 
 enum { HARNESS_HELD = 3 };
 

@@ -9,7 +9,8 @@
  *   - the books balance, and nothing stays charged to the budget;
  *   - the stage never stands still before it has finished.
  * What came out is given back as text, for the test to compare with a reference of its own.
- * A stage without save() is opened afresh all the same: one that has state gives wrong rows then. */
+ * A stage without save() is opened afresh all the same: one that has state gives wrong rows then.
+ * */
 #ifndef TESTS_SUPPORT_STAGE_HARNESS_H
 #define TESTS_SUPPORT_STAGE_HARNESS_H
 
