@@ -143,16 +143,15 @@ static spread spread_of(const planner *p, const tm_bind *bind, const uint32_t *i
   return how;
 }
 
-/* Rows of several ordered inputs, one input after another, can only be had in one lane. */
-static bool joins_in_order(const planner *p, uint32_t index, const uint32_t *inputs) {
+/* Rows of several inputs, one input after another, can only be had in one lane. */
+static bool joins_in_order(const planner *p, uint32_t index) {
   const tm_bind *bind = p->bound[index];
-  if (bind->input_count < 2 || bind->order != TM_ORDER_KEEPS || !p->order_wanted[index]) {
-    return false;
-  }
-  for (uint32_t i = 0; i < bind->input_count; i++) {
-    if (p->spreads[inputs[i]] == SPREAD_NONE) return false;
-  }
-  return true;
+  return bind->input_count > 1 && bind->order == TM_ORDER_KEEPS && p->order_wanted[index];
+}
+
+/* An aggregate that picks the first row of an unordered result takes that of its batch order. */
+static bool picks_in_order(const planner *p, const tm_bind *bind, uint32_t input) {
+  return bind->wants_ordinals && p->spreads[input] == SPREAD_NONE;
 }
 
 static int assemble_node(planner *p, uint32_t index) {
@@ -160,9 +159,9 @@ static int assemble_node(planner *p, uint32_t index) {
   tm_bind *bind = p->bound[index];
   uint32_t inputs[TM_PORTS_MAX] = {0};
   for (uint32_t i = 0; i < node->input_count; i++) inputs[i] = p->place[node->inputs[i]];
-  bool one_by_one = joins_in_order(p, index, inputs);
+  bool one_by_one = joins_in_order(p, index);
   for (uint32_t i = 0; i < node->input_count; i++) {
-    if (!bind->single && !one_by_one) continue;
+    if (!bind->single && !one_by_one && !picks_in_order(p, bind, inputs[i])) continue;
     int at = gather(p, inputs[i]);
     if (at < 0) return -1;
     inputs[i] = (uint32_t)at;

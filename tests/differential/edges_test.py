@@ -72,6 +72,12 @@ ORDER = [
     ("abc:top(1, { by = '-a', ties = 'all', rank = 'n' })", "a,b,n\n2,x,1\n2,,1\n"),
     ("abc:top(3, { by = '-a', ties = 'all', rank = 'n' })", "a,b,n\n2,x,1\n2,,1\n1,x,3\n"),
     ("abc:top(1, { by = 'a', per = 'b', rank = 'n' })", "a,b,n\n1,x,1\n,y,1\n2,,1\n"),
+    ("abc:group_by 'b':agg { tm.count() }:union(abc:group_by 'b':agg { tm.count 'a' }"
+     ":rename { count = 'a' })", "b,count\nx,2\ny,1\n,1\nx,2\ny,0\n,1\n"),
+    ("abc:distinct():agg { tm.first 'a':as 'f', tm.last 'b':as 'l' }", "f,l\n1,y\n"),
+    ("abc:join(abc:distinct 'b', { on = 'b' }):agg { tm.first 'a':as 'f', tm.last 'a':as 'l' }",
+     "f,l\n1,2\n"),
+    ("abc:union(abc:distinct()):agg { tm.first 'a':as 'f', tm.last 'b':as 'l' }", "f,l\n2,y\n"),
     ("abc:sort 'nothing'", 2),
     ("abc:top(-1, { by = 'a' })", 2),
 ]
