@@ -290,7 +290,8 @@ static tm_text_fields extract(const tm_parser *p, uint32_t column, uint32_t rows
   int32_t field = b->layout->field_of[column];
   uint32_t *restrict begin = p->begin, *restrict end = p->end;
   if (field < 0) {
-    f.base = b->layout->values[column] != NULL ? b->layout->values[column] : "";
+    static const char nothing[TM_BLOCK_PAD]; /* readable beyond its end, as all texts are */
+    f.base = b->layout->values[column] != NULL ? b->layout->values[column] : nothing;
     f.utf8 = f.quoted = false;
     uint32_t size = (uint32_t)strlen(f.base);
     for (uint32_t i = 0; i < rows; i++) {
@@ -302,8 +303,9 @@ static tm_text_fields extract(const tm_parser *p, uint32_t column, uint32_t rows
   size_t stride = p->stride;
   const uint32_t *restrict at = p->positions + (size_t)p->next_row * stride + (uint32_t)field;
   if (field > 0) {
+    const uint32_t *restrict before = at - 1;
     for (uint32_t i = 0; i < rows; i++) {
-      begin[i] = at[i * stride - 1] + 1;
+      begin[i] = before[i * stride] + 1;
       end[i] = at[i * stride];
     }
   } else {

@@ -4,6 +4,7 @@
  * the one with more fields. Records that are cut off by the end of the sample do not count. */
 #include "format/csv.h"
 #include "format/guess.h"
+#include "format/text_column.h"
 #include "kernel/utf8.h"
 
 enum { JUDGED_RECORDS = 200 };
@@ -70,7 +71,7 @@ static int find_delimiter(tm_budget *budget, tm_format_options *o, sample s, tm_
 static bool is_null(const tm_format_options *o, const tm_csv_field *f) {
   if (f->size == 0) return true;
   for (uint32_t i = 0; !f->quoted && i < o->null_count; i++) {
-    if (strcmp(o->nulls[i], f->text) == 0) return true;
+    if (tm_text_is_word(f->text, f->size, o->nulls[i])) return true;
   }
   return false;
 }

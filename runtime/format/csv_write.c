@@ -5,6 +5,7 @@
  * empty bare field is null. No other type needs quotes, unless the delimiter is part of it. */
 #include "format/cell_text.h"
 #include "format/csv.h"
+#include "format/text_column.h"
 
 struct tm_writer {
   tm_budget *budget;
@@ -61,8 +62,7 @@ static bool wants_quotes(const tm_writer *w, const char *text, size_t size, bool
   for (size_t i = 0; i < size; i++) special |= w->special[(uint8_t)text[i]];
   if (special || (first && w->options.comment != 0 && *text == w->options.comment)) return true;
   for (uint32_t i = 0; i < w->options.null_count; i++) {
-    const char *word = w->options.nulls[i];
-    if (strncmp(word, text, size) == 0 && word[size] == '\0') return true;
+    if (tm_text_is_word(text, size, w->options.nulls[i])) return true;
   }
   return false;
 }

@@ -23,8 +23,7 @@ void tm_faults_add(tm_faults *faults, uint32_t row, tm_reason reason, uint32_t c
 
 static bool is_null_word(const tm_text_rules *rules, const char *text, size_t size) {
   for (uint32_t i = 0; i < rules->null_count; i++) {
-    const char *word = rules->nulls[i];
-    if (strncmp(word, text, size) == 0 && word[size] == '\0') return true;
+    if (tm_text_is_word(text, size, rules->nulls[i])) return true;
   }
   return false;
 }

@@ -48,6 +48,14 @@ void tm_text_column_check(const tm_text_rules *rules, const tm_text_fields *fiel
 int tm_text_column_make(const tm_text_rules *rules, tm_text_fields *fields, tm_batch *batch,
                         uint32_t column, bool *borrows);
 
+/* Is the text that word, a C string? Texts may hold anything. */
+static inline bool tm_text_is_word(const char *text, size_t size, const char *word) {
+  for (size_t i = 0; i < size; i++) {
+    if (word[i] != text[i] || word[i] == '\0') return false;
+  }
+  return word[size] == '\0';
+}
+
 /* A string value of `size` bytes at `text`; as tm_str_make without a branch, so 12 bytes from `text`
  * on are readable. */
 static inline tm_str tm_text_view(const char *text, uint32_t size) {
