@@ -5,14 +5,16 @@
 --
 -- Words used below:
 --   a path      a text; `{date}` in it is the logical date; relative to the working directory
---   a DDL       columns and types as text: "id int64 not null, at timestamp('Europe/Berlin')"
+--   a DDL       columns and types as text: "id int64 not null, at timestamp('Europe/Berlin')".
+--               Types: bool int32 int64 float64 decimal(p,s) string bytes date timestamp; the zone
+--               of a timestamp is that of texts without an offset, without it they are UTC
 --   a duration  a text as "10m", "1h30m", "-5s" (us ms s m h d w), or a value of tm.minutes(…) …
 --   columns     one name, a list of names, or several arguments
 -- A mistake in a script ends the program with exit status 2 before anything is read or written.
 
 ---@class tidemill
 ---@field date tidemill.Date the logical date of the run: --date, else yesterday in the local zone
----@field null userdata JSON's null, where nil cannot stand: in a list, or as a typed constant
+---@field null userdata JSON's null, where nil cannot stand: in a list, or { tm.null, "string" }
 local tm = {}
 
 ------------------------------------------------------------------------------------------- values
@@ -50,6 +52,7 @@ local Date = {}
 local Duration = {}
 
 --- Microseconds since 1970-01-01 in UTC: what a timestamp column is in a row function.
+--- The functions below take the zone as an argument, else UTC, whatever the zone of the column is.
 ---@alias tidemill.Timestamp integer
 
 --- A row in a row function. A null is nil. It cannot be changed, and an unknown field is an error
@@ -233,12 +236,14 @@ function tm.id(...) end
 
 --------------------------------------------------------------------------------------------- ends
 
---- Options of every end that is a file or stdin. A text alone is the path.
+--- Options of every end that is a file or stdin. A text alone is the path. `bad` takes also rows
+--- for which a row function raises, and rows that fail a check without `rejects`; `max_bad` counts
+--- only rows that do not parse.
 ---@class tidemill.LinesOptions
 ---@field path string|string[] files, globs; "-" is stdin or, written to, stdout
 ---@field bad? tidemill.End takes rows that do not parse, with the reason
 ---@field max_bad? string|number "0.1%" of the rows, or a count: more fail the run, exit status 3
----@field on_error? "fail"|"skip" of a bad row without `bad`; fail
+---@field on_error? "fail"|"skip" of a bad row without `bad`; fail. skip counts it and drops it
 
 ---@class tidemill.JsonlOptions: tidemill.LinesOptions
 ---@field schema? string a DDL; without it the first file is sniffed and `explain` prints the DDL
@@ -317,7 +322,9 @@ function tm.discard() end
 
 --------------------------------------------------------------------------------------- aggregates
 
---- What agg computes. It never changes: `as` gives a new one.
+--- What agg computes. It never changes: `as` gives a new one. Without a name its column is called
+--- as the column that it is of (tm.avg "price" gives `price`); of a function it needs a name, by
+--- `as` or as a field of agg: { mean = tm.avg(f) }.
 ---@class tidemill.Aggregate
 local Aggregate = {}
 
@@ -429,7 +436,8 @@ function Flow:with(fields) end
 ---@return tidemill.Flow
 function Flow:map(f, ddl) end
 
---- Only these columns, in this order: positional ones, then { new = "old" } sorted by new name.
+--- Only these columns, in this order: "a", "b", or one table { "a", "b", new = "old" }, in which
+--- the named ones follow the positional ones, sorted by new name.
 ---@param columns string|table
 ---@param ... string
 ---@return tidemill.Flow
@@ -445,8 +453,9 @@ function Flow:drop(...) end
 ---@return tidemill.Flow
 function Flow:rename(names) end
 
---- What must hold for every row. Rows for which it does not go to `rejects`; without it the first
---- one ends the run with exit status 3.
+--- What must hold for every row. Rows for which it does not go to `rejects`, else to the source's
+--- `bad`; without both the first one ends the run with exit status 3 (on_error = "skip" of the
+--- source drops it).
 ---@param name string what must hold, in words
 ---@param f fun(r: tidemill.Row): any
 ---@param rejects? tidemill.End
@@ -531,7 +540,7 @@ function Grouped:agg(aggregates) end
 ---@class tidemill.Output
 local Output = {}
 
---- Names the output.
+--- Names the output. Without it: the file's name up to its first dot, or stdout.
 ---@param name string
 ---@return tidemill.Output
 function Output:name(name) end
