@@ -81,8 +81,6 @@ int tm_eval_drop_all(tm_eval *e, tm_rows *set) { return miss_rows(e, set, NULL, 
 
 /* ---------------------------------------------------------------- what is remembered */
 
-static bool has_slot(const tm_expr *x) { return x->slot != 0 && x->slot < TM_EXPR_SLOTS_MAX; }
-
 static void remember(tm_eval *e, const tm_expr *x, tm_vec *vec) {
   e->memo[x->slot] = *vec;
   e->memo_used[x->slot] = 1;
@@ -307,6 +305,8 @@ static void scatter_valid(const tm_rows *rows, const tm_vec *from, uint8_t *to) 
 }
 
 static int branch_value(tm_eval *e, const tm_expr *x, tm_rows *rows, tm_vec *out) {
+  *out = (tm_vec){.constant = 1, .data = no_value};
+  if (rows->count == 0) return 0; /* nobody looks at it */
   uint32_t outer = enter_branch(e);
   *out = (tm_vec){0};
   int status = tm_eval_value(e, x, rows, out);
@@ -465,6 +465,10 @@ static int select_by_mask(tm_eval *e, const tm_expr *x, tm_rows *set, tm_rows *y
 }
 
 int tm_eval_select(tm_eval *e, const tm_expr *x, tm_rows *set, tm_rows *yes, tm_rows *no) {
+  if (set->count == 0) {
+    return tm_rows_clone(e, set, yes) == 0 && (no == NULL || tm_rows_clone(e, set, no) == 0) ? 0
+                                                                                             : -1;
+  }
   if (x->op == TM_X_NOT && no == NULL) {
     tm_rows not_yes = {0};
     int status = tm_eval_select(e, x->children[0], set, &not_yes, yes);
@@ -536,7 +540,7 @@ static int operator_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *ou
 
 int tm_eval_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out) {
   *out = (tm_vec){.data = out->data};
-  if (!has_slot(x)) return operator_value(e, x, set, out);
+  if (x->slot == 0 || e->memo == NULL) return operator_value(e, x, set, out);
   if (e->memo_used[x->slot]) {
     *out = e->memo[x->slot];
     out->data_owned = out->valid_owned = 0;

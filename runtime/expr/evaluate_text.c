@@ -224,7 +224,7 @@ static int text_value(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *
   return 0;
 }
 
-enum { PARTS_MAX = UINT8_MAX };
+enum { PARTS_FEW = 16 };
 
 static int join_rows(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *parts,
                      uint8_t *bad, tm_vec *out) {
@@ -258,7 +258,11 @@ static int join_rows(tm_eval *e, const tm_expr *x, tm_rows *set, const tm_vec *p
 }
 
 static int concat_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out) {
-  tm_vec parts[PARTS_MAX];
+  tm_vec few[PARTS_FEW], *parts = few;
+  if (x->child_count > PARTS_FEW) {
+    parts = tm_arena_alloc(e->scratch, x->child_count * sizeof *parts);
+    if (parts == NULL) return -1;
+  }
   uint8_t *bad = tm_eval_marks(e);
   if (bad == NULL) return -1;
   for (uint32_t i = 0; i < x->child_count; i++) {

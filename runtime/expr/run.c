@@ -11,8 +11,17 @@ static uint32_t slice_rows(uint32_t rows) {
   return (capacity + 63) & ~UINT32_C(63);
 }
 
+/* Room for the values of shared nodes. */
+static int make_memo(tm_eval *e, uint32_t slots) {
+  if (slots <= 1) return 0;
+  e->memo = tm_arena_alloc(e->scratch, slots * sizeof *e->memo);
+  e->memo_used = tm_arena_zero(e->scratch, slots);
+  e->memo_order = tm_arena_alloc(e->scratch, slots * sizeof *e->memo_order);
+  return e->memo == NULL || e->memo_used == NULL || e->memo_order == NULL ? -1 : 0;
+}
+
 static void eval_init(tm_eval *e, const tm_batch *batch, tm_arena *scratch, tm_arena *text) {
-  memset(e->memo_used, 0, sizeof e->memo_used);
+  e->memo = NULL;
   memset(e->spare, 0, sizeof e->spare);
   e->columns = batch->columns;
   e->scratch = scratch;
@@ -174,7 +183,12 @@ int tm_expr_evaluate(tm_expr_run *run, const tm_expr *const *trees, uint32_t tre
   tm_eval e;
   tm_arena_init(&scratch, run->arena->budget);
   eval_init(&e, run->batch, &scratch, run->arena);
-  int status = make_columns(run, trees, tree_count, columns);
+  uint32_t slots = run->keep == NULL ? 0 : run->keep->slot_count;
+  for (uint32_t i = 0; i < tree_count; i++) {
+    if (trees[i] != NULL && trees[i]->slot_count > slots) slots = trees[i]->slot_count;
+  }
+  int status = make_memo(&e, slots);
+  if (status == 0) status = make_columns(run, trees, tree_count, columns);
   if (status == 0 && run->keep != NULL) {
     run->kept = tm_arena_alloc(run->arena, run->batch->rows + 1);
     if (run->kept == NULL) status = -1;
@@ -221,7 +235,8 @@ int tm_expr_select(tm_expr_run *run, const tm_expr *tree, uint32_t *rows_out, ui
   tm_eval e;
   tm_arena_init(&scratch, run->arena->budget);
   eval_init(&e, run->batch, &scratch, &scratch);
-  int status = select_slices(run, &e, tree, rows_out, out_count);
+  int status = make_memo(&e, tree->slot_count);
+  if (status == 0) status = select_slices(run, &e, tree, rows_out, out_count);
   tm_arena_deinit(&scratch);
   if (status != 0) tm_fail(err, TM_E_MEMORY, "out of memory in a row function");
   return status;

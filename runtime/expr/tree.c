@@ -89,6 +89,7 @@ static const tm_expr *intern(tm_expr_pool *pool, const tm_expr *wanted) {
   *node = *wanted;
   if (bytes > 0) memcpy(children, wanted->children, bytes);
   node->children = children;
+  node->negation = NULL;
   node->id = ++pool->count;
   pool->buckets[at] = node;
   return node;
@@ -298,11 +299,14 @@ static void derive(tm_expr *x) {
   x->misses = op_misses(x);
   x->nullable = op_nullable(x);
   x->may_miss = x->misses;
+  x->depth = 0;
   bool cheap = !x->misses && op_cheap(x);
   for (uint32_t i = 0; i < x->child_count; i++) {
     x->may_miss |= x->children[i]->may_miss;
     cheap = cheap && x->children[i]->cheap;
+    if (x->depth < x->children[i]->depth) x->depth = x->children[i]->depth;
   }
+  if (x->depth < UINT16_MAX) x->depth++;
   x->cheap = cheap;
   x->type.not_null = !x->nullable;
 }
@@ -359,23 +363,37 @@ bool tm_expr_covers(const tm_expr *x, const tm_expr *guard) {
   return covers(x, guard, &fuel);
 }
 
-/* A first visit leaves SEEN in the slot, a second one a number; SEEN is beyond every slot. */
+/* A first visit leaves SEEN in the slot, a second one a number. */
 enum { SEEN = UINT16_MAX };
 
 static void share_below(tm_expr *x, uint16_t *next) {
   if (x->op == TM_X_CONSTANT) return;
   if (x->op == TM_X_COLUMN && x->type.kind != TM_DECIMAL) return;
   if (x->slot != 0) {
-    if (x->slot == SEEN && *next < TM_EXPR_SLOTS_MAX) x->slot = (*next)++;
+    if (x->slot == SEEN && *next < SEEN) x->slot = (*next)++;
     return;
   }
   x->slot = SEEN;
   for (uint32_t i = 0; i < x->child_count; i++) share_below((tm_expr *)x->children[i], next);
 }
 
+static void clear_seen(tm_expr *x) {
+  bool seen_once = x->slot == SEEN;
+  if (x->slot_count == SEEN || x->op == TM_X_CONSTANT) return;
+  x->slot_count = SEEN; /* (a mark of this pass) */
+  if (seen_once) x->slot = 0;
+  for (uint32_t i = 0; i < x->child_count; i++) clear_seen((tm_expr *)x->children[i]);
+}
+
 void tm_expr_share(const tm_expr *const *trees, uint32_t count) {
   uint16_t next = 1;
   for (uint32_t i = 0; i < count; i++) {
     if (trees[i] != NULL) share_below((tm_expr *)trees[i], &next);
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    if (trees[i] != NULL) clear_seen((tm_expr *)trees[i]);
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    if (trees[i] != NULL) ((tm_expr *)trees[i])->slot_count = next;
   }
 }

@@ -40,11 +40,14 @@ struct tm_expr {
   uint8_t misses;          /* it itself */
   uint8_t cheap;           /* cannot miss, and cheap and safe even for dead rows */
   uint8_t child_count;
-  uint16_t slot;           /* shared node: 1 to SLOTS_MAX - 1, where evaluation keeps its value */
+  uint16_t slot;           /* shared node: from 1, where evaluation keeps its value; else 0 */
+  uint16_t slot_count;     /* of a tree handed to tm_expr_share: slots that evaluation needs */
+  uint16_t depth;          /* nodes on the longest way down */
   uint32_t id;             /* order of making within the pool */
   tm_type type;            /* not_null as !nullable */
   const tm_expr *const *children;
   const void *aux;         /* by op: a tm_probe, tm_zone … */
+  const tm_expr *negation; /* what tm_expr_not made of it; NULL: not asked yet */
   union {
     tm_constant value;     /* CONSTANT that is not nullable (a null) */
     uint32_t column;       /* COLUMN: index in the batch */
@@ -53,7 +56,8 @@ struct tm_expr {
   };
 };
 
-enum { TM_EXPR_SLOTS_MAX = 64 };
+/* Deeper trees are not evaluated: who makes trees checks. Texts are cut at PRINT_MAX bytes. */
+enum { TM_EXPR_DEPTH_MAX = 500, TM_EXPR_PRINT_MAX = 1500 };
 
 /* Makes nodes; zeroed but for the arena. `failed` is set when memory ran out: nodes made then are
  * placeholders, and everything must be thrown away. */

@@ -137,22 +137,25 @@ static tm_expr_op opposite(const tm_expr *x) {
 }
 
 /* Whether the negation of a chain of ORs is made of comparisons and tests again. */
-static bool negates_well(const tm_expr *x) {
+static bool negates_well(const tm_expr *x, int *fuel) {
+  if (--*fuel < 0) return false;
   if (x->op == TM_X_AND || x->op == TM_X_OR) {
-    return negates_well(x->children[0]) && negates_well(x->children[1]);
+    return negates_well(x->children[0], fuel) && negates_well(x->children[1], fuel);
   }
   return x->op == TM_X_NOT || x->op == TM_X_IS_NULL || x->op == TM_X_CONSTANT ||
          opposite(x) != TM_X_COUNT;
 }
 
-const tm_expr *tm_expr_not(tm_expr_pool *pool, const tm_expr *a) {
-  if (pool->failed) return a;
+enum { NEGATION_FUEL = 200 };
+
+static const tm_expr *negate(tm_expr_pool *pool, const tm_expr *a) {
   const tm_expr *const *of = a->children;
+  int fuel = NEGATION_FUEL;
   /* An AND narrows the selection at each step, so that is the form to have. */
   if (a->op == TM_X_OR) {
     return tm_expr_and(pool, tm_expr_not(pool, of[0]), tm_expr_not(pool, of[1]));
   }
-  if (a->op == TM_X_AND && negates_well(a)) {
+  if (a->op == TM_X_AND && negates_well(a, &fuel)) {
     return tm_expr_or(pool, tm_expr_not(pool, of[0]), tm_expr_not(pool, of[1]));
   }
   if (a->op == TM_X_CONSTANT) return tm_expr_bool(pool, !a->value.boolean);
@@ -165,6 +168,13 @@ const tm_expr *tm_expr_not(tm_expr_pool *pool, const tm_expr *a) {
     return tm_expr_binary(pool, reverse, a->type, a->children[0], a->children[1]);
   }
   return tm_expr_unary(pool, TM_X_NOT, tm_type_of(TM_BOOL), a);
+}
+
+/* Remembered, for conditions share their parts. */
+const tm_expr *tm_expr_not(tm_expr_pool *pool, const tm_expr *a) {
+  if (pool->failed) return a;
+  if (a->negation == NULL) ((tm_expr *)a)->negation = negate(pool, a);
+  return a->negation;
 }
 
 /* The part of a guard that can miss: of `price * 2 > 1` the price being there. */

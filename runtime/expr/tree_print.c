@@ -157,6 +157,7 @@ static const char *parse_name(const tm_expr *x) {
 static const char *probe_field(const tm_expr *x) { return ((const tm_probe *)x->aux)->field; }
 
 static bool print(const tm_expr *x, const tm_expr_names *names, int level, tm_bytes *out) {
+  if (out->size >= TM_EXPR_PRINT_MAX) return true; /* shared parts could make it endless */
   switch ((tm_expr_op)x->op) {
     case TM_X_CONSTANT: return print_constant(x, out);
     case TM_X_COLUMN: return print_column(x, names, out);
@@ -199,5 +200,7 @@ static bool print(const tm_expr *x, const tm_expr_names *names, int level, tm_by
 }
 
 bool tm_expr_print(const tm_expr *tree, const tm_expr_names *names, tm_bytes *out) {
-  return print(tree, names, 0, out);
+  bool was_full = out->size >= TM_EXPR_PRINT_MAX;
+  if (!print(tree, names, 0, out)) return false;
+  return was_full || out->size < TM_EXPR_PRINT_MAX || tm_bytes_append_text(out, " …");
 }

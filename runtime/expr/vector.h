@@ -40,9 +40,9 @@ typedef struct tm_eval {
   size_t string_left;
   void *spare[4];           /* buffers by width 1, 4, 8, 16: lists through their first word */
   uint32_t capacity;        /* rows that a buffer holds */
-  tm_vec memo[TM_EXPR_SLOTS_MAX];
-  uint8_t memo_used[TM_EXPR_SLOTS_MAX];
-  uint16_t memo_order[TM_EXPR_SLOTS_MAX];
+  tm_vec *memo;             /* values of shared nodes, by slot */
+  uint8_t *memo_used;
+  uint16_t *memo_order;     /* slots in use, the latest last */
   uint32_t memo_count;
   uint32_t scope;           /* entries of memo_order from here on belong to the innermost branch */
 } tm_eval;

@@ -19,7 +19,7 @@
 
 #include "script/lift_parts.h"
 
-enum { STEPS_MAX = 50000, STACK_ROOM = 48, ARGUMENTS_MAX = 8 };
+enum { STEPS_MAX = 20000, NODES_MAX = 50000, STACK_ROOM = 48, ARGUMENTS_MAX = 8 };
 
 /* ---------------------------------------------------------------- failing */
 
@@ -194,6 +194,15 @@ static void complete(tm_lift_ctx *ctx, tm_function *out) {
   set_text(ctx, out);
 }
 
+/* Evaluation goes down the tree on the stack. */
+static bool is_small(const tm_lift_ctx *ctx, const tm_function *out) {
+  bool small = ctx->pool.count <= NODES_MAX;
+  for (uint32_t i = 0; i < out->result->count; i++) {
+    small = small && out->trees[i]->depth <= TM_EXPR_DEPTH_MAX;
+  }
+  return small && (out->keep == NULL || out->keep->depth <= TM_EXPR_DEPTH_MAX);
+}
+
 /* ---------------------------------------------------------------- lifting */
 
 typedef struct request {
@@ -234,6 +243,10 @@ static int protected_lift(lua_State *L) {
   const tm_expr *outcome =
       tm_lift_execute_function(ctx, function.index, 0, args, arg_count, NULL);
   r->lifted = outcome == NULL ? 0 : tm_lift_finish(ctx, outcome, r->out);
+  if (r->lifted == 1 && !is_small(ctx, r->out)) {
+    (void)tm_lift_give_up(ctx, "is too large or too deep");
+    r->lifted = 0;
+  }
   if (r->lifted == 1) complete(ctx, r->out);
   if (ctx->pool.failed) tm_lift_fail(ctx, TM_E_MEMORY, "out of memory");
   if (ctx->not_pure) r->out->pure = false;

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { MEMO_MAX = 2000 };
+enum { MEMO_MAX = 500 };
 
 struct tm_lift_effects {
   uint32_t count, capacity;
@@ -21,6 +21,7 @@ struct tm_lift_effects {
 struct tm_lift_memo {
   const tm_lua_proto *proto;
   int pc, stop;
+  uint64_t hash;
   const tm_lift_state *state;
   const tm_expr *outcome;
   uint32_t number;
@@ -57,7 +58,6 @@ void tm_lift_way_end(tm_lift_way *w, const tm_sym *results, uint32_t count) {
 
 void tm_lift_way_cut(tm_lift_way *w) {
   tm_sym unknown = {.kind = TM_SYM_UNKNOWN};
-  w->ctx->cut = true;
   tm_lift_way_end(w, &unknown, 1);
 }
 
@@ -153,9 +153,10 @@ void tm_lift_way_branch(tm_lift_way *w, const tm_expr *truth, bool wanted, const
 
 /* What was followed before from the same place, with the same state, and knowing no more. */
 static const tm_expr *find_memo(const tm_lift_ctx *ctx, const tm_lua_proto *proto, int pc,
-                                int stop, const tm_lift_state *state) {
+                                int stop, uint64_t hash, const tm_lift_state *state) {
   for (const struct tm_lift_memo *memo = ctx->memo; memo != NULL; memo = memo->next) {
-    if (memo->proto != proto || memo->pc != pc || memo->stop != stop) continue;
+    if (memo->hash != hash || memo->pc != pc || memo->stop != stop) continue;
+    if (memo->proto != proto) continue;
     if (tm_lift_common_facts(memo->state->facts, state->facts) != memo->state->facts) continue;
     if (tm_lift_states_equal(proto, pc, memo->state, state)) return memo->outcome;
   }
@@ -174,9 +175,10 @@ static void add_memo(tm_lift_ctx *ctx, const struct tm_lift_memo *memo) {
 
 const tm_expr *tm_lift_execute(tm_lift_ctx *ctx, const tm_lift_frame *frame, int pc,
                                tm_lift_state *state, int stop) {
-  const tm_expr *known = find_memo(ctx, frame->proto, pc, stop, state);
+  uint64_t hash = tm_lift_state_hash(frame->proto, pc, state);
+  const tm_expr *known = find_memo(ctx, frame->proto, pc, stop, hash, state);
   if (known != NULL) return known;
-  struct tm_lift_memo memo = {.proto = frame->proto, .pc = pc, .stop = stop};
+  struct tm_lift_memo memo = {.proto = frame->proto, .pc = pc, .stop = stop, .hash = hash};
   memo.state = tm_lift_state_copy(ctx, state);
   struct tm_lift_effects *outer = ctx->effects, effects = {0};
   tm_lift_way w = {.ctx = ctx, .frame = frame, .state = state, .pc = pc, .stop = stop};

@@ -35,9 +35,8 @@ static tm_sym upvalue(tm_lift_way *w, int index) {
   }
   lua_remove(ctx->L, -2);
   tm_sym value = tm_lift_value(ctx);
-  if (value.kind == TM_SYM_LUA && *name != '\0') {
-    ctx->anchor_names[value.index % TM_LIFT_NAMES_MAX] =
-        tm_arena_text(ctx->arena, name, strlen(name));
+  if (value.kind == TM_SYM_LUA && *name != '\0' && value.index < TM_LIFT_NAMES_MAX) {
+    ctx->anchor_names[value.index] = tm_arena_text(ctx->arena, name, strlen(name));
   }
   return value;
 }

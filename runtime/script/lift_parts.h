@@ -91,6 +91,8 @@ tm_lift_state *tm_lift_merge(tm_lift_ctx *ctx, const tm_lua_proto *proto, int pc
 bool tm_lift_merge_values(tm_lift_ctx *ctx, const tm_expr *outcome, const uint32_t *leaves,
                           tm_sym *values, uint32_t count, tm_sym *out);
 
+/* Of the values of live registers; equal states have equal ones. */
+uint64_t tm_lift_state_hash(const tm_lua_proto *proto, int pc, const tm_lift_state *state);
 bool tm_lift_states_equal(const tm_lua_proto *proto, int pc, const tm_lift_state *a,
                           const tm_lift_state *b);
 /* What is known on both ways: the part of the lists that they share. */

@@ -6,6 +6,7 @@
  * conditions, if they are of one kind; else the ways go on apart. */
 #include <string.h>
 
+#include "base/hash.h"
 #include "script/lift_parts.h"
 
 /* ---------------------------------------------------------------- states */
@@ -38,6 +39,19 @@ static bool all_tables_equal(const tm_lift_state *a, const tm_lift_state *b) {
     if (!tables_equal(a->tables[i], b->tables[i])) return false;
   }
   return true;
+}
+
+static uint64_t sym_hash(uint64_t hash, tm_sym value) {
+  uint64_t word = (uint64_t)value.kind << 32 ^ (uint64_t)value.index ^ (uint64_t)value.unit_us << 40;
+  return tm_hash_combine(hash, word ^ (value.x == NULL ? 0 : (uint64_t)value.x->id << 8));
+}
+
+uint64_t tm_lift_state_hash(const tm_lua_proto *proto, int pc, const tm_lift_state *state) {
+  uint64_t hash = (uint64_t)pc;
+  for (uint32_t i = 0; i < state->reg_count; i++) {
+    if (tm_lua_is_live(proto, pc, (int)i)) hash = sym_hash(hash, state->regs[i]);
+  }
+  return hash;
 }
 
 bool tm_lift_states_equal(const tm_lua_proto *proto, int pc, const tm_lift_state *a,
@@ -78,15 +92,17 @@ static const tm_expr *add_leaf(tm_lift_ctx *ctx, const tm_lift_leaf *leaf) {
 
 const tm_expr *tm_lift_stop_leaf(tm_lift_ctx *ctx, const tm_lua_proto *proto, int pc,
                                  tm_lift_state *state) {
+  uint64_t hash = tm_lift_state_hash(proto, pc, state);
   for (uint32_t i = ctx->leaf_count; i-- > 0;) {
     tm_lift_leaf *leaf = &ctx->leaves[i];
-    bool same_place = !leaf->returns && leaf->proto == proto && leaf->pc == pc &&
+    bool same_place = leaf->hash == hash && !leaf->returns && leaf->proto == proto && leaf->pc == pc &&
                       leaf->state->reg_count == state->reg_count;
     if (!same_place || !tm_lift_states_equal(proto, pc, leaf->state, state)) continue;
     leaf->state->facts = tm_lift_common_facts(leaf->state->facts, state->facts);
     return tm_expr_leaf(&ctx->pool, i);
   }
-  tm_lift_leaf leaf = {.proto = proto, .pc = pc, .state = tm_lift_state_copy(ctx, state)};
+  tm_lift_leaf leaf = {.proto = proto, .pc = pc, .hash = hash};
+  leaf.state = tm_lift_state_copy(ctx, state);
   return add_leaf(ctx, &leaf);
 }
 
@@ -95,9 +111,13 @@ const tm_expr *tm_lift_return_leaf(tm_lift_ctx *ctx, tm_lift_state *state, const
   tm_lift_leaf wanted = {.returns = true, .line = ctx->line, .result_count = count};
   if (count > TM_LIFT_RETURNS_MAX) wanted.result_count = TM_LIFT_RETURNS_MAX;
   if (count > 0) memcpy(wanted.results, results, wanted.result_count * sizeof *results);
+  for (uint32_t k = 0; k < wanted.result_count; k++) {
+    wanted.hash = sym_hash(wanted.hash, results[k]);
+  }
   for (uint32_t i = ctx->leaf_count; i-- > 0;) {
     tm_lift_leaf *leaf = &ctx->leaves[i];
-    if (!leaf->returns || leaf->result_count != wanted.result_count) continue;
+    if (leaf->hash != wanted.hash || !leaf->returns) continue;
+    if (leaf->result_count != wanted.result_count) continue;
     bool same = all_tables_equal(leaf->state, state);
     for (uint32_t k = 0; k < wanted.result_count && same; k++) {
       same = syms_equal(leaf->results[k], wanted.results[k]);

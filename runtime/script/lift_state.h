@@ -62,6 +62,7 @@ typedef struct tm_lift_leaf {
   bool returns;
   const tm_lua_proto *proto; /* of the join */
   int pc, line;
+  uint64_t hash;             /* of what makes it this leaf: most others differ in it */
   uint32_t result_count;
   tm_sym results[TM_LIFT_RETURNS_MAX];
   tm_lift_state *state;
@@ -71,7 +72,6 @@ typedef struct tm_lift_frame {
   const tm_lua_proto *proto;
   int function;          /* in the anchors */
   int depth;             /* of inlining */
-  const char *name;
 } tm_lift_frame;
 
 typedef struct tm_lift_ctx {
@@ -87,7 +87,6 @@ typedef struct tm_lift_ctx {
   tm_arena *scratch;     /* as long as lift runs */
   tm_error *err;
   char *why;             /* empty while everything is liftable */
-  bool cut;              /* some way was not followed to its end */
   bool not_pure;
   int line;              /* of the instruction at work */
   int steps_left;

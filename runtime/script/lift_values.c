@@ -278,7 +278,7 @@ static const tm_expr *probe_of(tm_lift_ctx *ctx, int table, const char *field, c
                                tm_type value, uint32_t count, const tm_constant *keys,
                                const tm_constant *values) {
   value.not_null = 0;
-  const char *name = ctx->anchor_names[table % TM_LIFT_NAMES_MAX];
+  const char *name = table < TM_LIFT_NAMES_MAX ? ctx->anchor_names[table] : NULL;
   tm_probe *probe = tm_probe_create(ctx->arena, tm_type_of(key_kind(key)), value,
                                           name == NULL ? "table" : name, count, keys, values);
   if (probe == NULL) {
