@@ -21,7 +21,7 @@ typedef struct tm_column {
 
 /* Where rows came from. Ordinals order rows as their source has them and name them in messages. */
 typedef struct tm_origin {
-  uint32_t source;     /* index of the source's node in the plan */
+  uint32_t source;     /* index of the source's node in the plan; UINT32_MAX: of none alone */
   const char *file;    /* path of the file, or "stdin", … ; lives as long as the plan */
   uint32_t file_index; /* in path order */
 } tm_origin;

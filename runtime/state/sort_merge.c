@@ -99,6 +99,18 @@ static int gather_column(tm_batch *out, uint32_t column, const tm_sort_place *pl
   return 0;
 }
 
+static tm_origin common_origin(const tm_sort_place *places, uint32_t count) {
+  tm_origin origin = places[0].batch->origin;
+  for (uint32_t i = 1; i < count; i++) {
+    const tm_origin *other = &places[i].batch->origin;
+    if (other->source != origin.source) return (tm_origin){.source = UINT32_MAX};
+    if (other->file_index != origin.file_index) origin.file = NULL;
+  }
+  if (origin.file == NULL) origin.file_index = 0;
+  return origin;
+}
+
+/* The new order is the one that holds from here on: no ordinals. */
 tm_batch *tm_sort_gather(tm_budget *budget, const tm_schema *schema, const tm_sort_place *places,
                          uint32_t count) {
   tm_batch *out = tm_batch_create(budget, schema, count);
@@ -108,17 +120,6 @@ tm_batch *tm_sort_gather(tm_budget *budget, const tm_schema *schema, const tm_so
     tm_batch_release(out);
     return NULL;
   }
-  if (count == 0) return out;
-  out->origin = places[0].batch->origin;
-  if (places[0].batch->ordinals == NULL) return out;
-  out->ordinals = tm_batch_alloc(out, count * sizeof *out->ordinals);
-  if (out->ordinals == NULL) {
-    tm_batch_release(out);
-    return NULL;
-  }
-  for (uint32_t i = 0; i < count; i++) {
-    const uint64_t *ordinals = places[i].batch->ordinals;
-    out->ordinals[i] = ordinals != NULL ? ordinals[places[i].row] : 0;
-  }
+  if (count > 0) out->origin = common_origin(places, count);
   return out;
 }

@@ -78,6 +78,10 @@ ORDER = [
     ("abc:join(abc:distinct 'b', { on = 'b' }):agg { tm.first 'a':as 'f', tm.last 'a':as 'l' }",
      "f,l\n1,2\n"),
     ("abc:union(abc:distinct()):agg { tm.first 'a':as 'f', tm.last 'b':as 'l' }", "f,l\n2,y\n"),
+    ("abc:check('b', function(r) return r.b ~= 'z' end, tm.discard()):sort { '-a', '-b' }"
+     ":agg { tm.first 'b':as 'f', tm.last 'b':as 'l' }", "f,l\nx,y\n"),
+    ("abc:check('b', function(r) return r.b ~= 'z' end, tm.discard()):top(2, { by = 'a' })"
+     ":agg { tm.first 'a':as 'f', tm.last 'a':as 'l' }", "f,l\n1,2\n"),
     ("abc:sort 'nothing'", 2),
     ("abc:top(-1, { by = 'a' })", 2),
 ]
