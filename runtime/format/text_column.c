@@ -1,7 +1,8 @@
 /* format/text_column.c: see text_column.h.
  *
  * The kernels do all rows of a column at once and say how many failed or were empty; only then
- * does anybody look at single rows. Strings are made last and only for rows that are still there. */
+ * does anybody look at single rows. Strings are made last and only for rows that are still there.
+ */
 #include "format/text_column.h"
 
 #include <assert.h>

@@ -56,7 +56,8 @@ static inline bool tm_text_is_word(const char *text, size_t size, const char *wo
   return word[size] == '\0';
 }
 
-/* A string value of `size` bytes at `text`; as tm_str_make without a branch, so 12 bytes from `text`
+/* A string value of `size` bytes at `text`; as tm_str_make without a branch,
+    so 12 bytes from `text`
  * on are readable. */
 static inline tm_str tm_text_view(const char *text, uint32_t size) {
   uint32_t shown = size <= TM_STR_INLINE ? size : TM_STR_INLINE;

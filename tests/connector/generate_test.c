@@ -33,18 +33,24 @@ Test(generate, rows_of_a_function) {
       rows_list_add(&rows, strdup(text));
     }
   }
-  harness_case c = {.verb = "generate", .options = V_TABLE(&arena, {"rows", v_int(60)}, {"row", v_function(&f)})};
+  harness_case c = {.verb = "generate", .options =
+                    V_TABLE(&arena, {"rows", v_int(60)}, {"row", v_function(&f)})};
   harness_sweep(&c, &(harness_expected){.rows = &rows, .rejects = &rejects, .label = "function"});
   rows_list_clear(&rows);
   rows_list_clear(&rejects);
 }
 
 static const char ddl[] =
-    "a bool, b int32, c int64, d float64, e decimal(5,2), f decimal(30,2), g date, h timestamp, i string, j bytes not null";
+    "a bool, b int32, c int64, d float64, e decimal(5,2), f decimal(30,2), g date, h timestamp, "
+        "i string, j bytes not null";
 
 static rows_list random_rows(int64_t seed, uint32_t lanes, uint32_t batch_rows) {
-  harness_case c = {.verb = "generate", .options = V_TABLE(&arena, {"rows", v_int(50)}, {"schema", v_text(ddl)}, {"seed", v_int(seed)})};
-  harness_result r = harness_run(&c, &(harness_mode){.seed = 1, .lanes = lanes, .batch_rows = batch_rows});
+  harness_case c = {.verb = "generate", .options =
+                    V_TABLE(&arena, {"rows", v_int(50)}, {"schema", v_text(ddl)},
+                            {"seed", v_int(seed)})};
+  harness_result r = harness_run(&c,
+                                 &(harness_mode){.seed = 1, .lanes = lanes, .batch_rows =
+                                                 batch_rows});
   cr_assert_eq(r.err.code, 0, "%s", r.err.message);
   rows_list rows = {0};
   rows_list_append(&rows, &r.rows);
@@ -59,7 +65,9 @@ Test(generate, a_seed_gives_the_same_rows) {
   size_t equal = 0;
   for (size_t i = 0; i < 50; i++) equal += strcmp(one.texts[i], other.texts[i]) == 0;
   cr_expect_lt(equal, 5);
-  harness_case c = {.verb = "generate", .options = V_TABLE(&arena, {"rows", v_int(50)}, {"schema", v_text(ddl)}, {"seed", v_int(1)})};
+  harness_case c = {.verb = "generate", .options =
+                    V_TABLE(&arena, {"rows", v_int(50)}, {"schema", v_text(ddl)},
+                            {"seed", v_int(1)})};
   harness_sweep(&c, &(harness_expected){.rows = &one, .label = "random"});
   rows_list_clear(&one);
   rows_list_clear(&same);
@@ -76,9 +84,12 @@ static int bind_code(tm_value options) {
 Test(generate, what_is_refused) {
   row_function f = row_function_make("i", "n int64, s string", square, true, 3);
   cr_expect_eq(bind_code(V_TABLE(&arena, {"schema", v_text("a int64")})), TM_E_VALUE);
-  cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(-1)}, {"schema", v_text("a int64")})), TM_E_VALUE);
+  cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(-1)}, {"schema", v_text("a int64")})),
+               TM_E_VALUE);
   cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(1)})), TM_E_VALUE);
-  cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(1)}, {"row", v_function(&f)}, {"seed", v_int(1)})), TM_E_OPTION);
-  cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(1)}, {"rate", v_int(1)}, {"schema", v_text("a int64")})), TM_E_UNSUPPORTED);
+  cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(1)}, {"row", v_function(&f)},
+                                 {"seed", v_int(1)})), TM_E_OPTION);
+  cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(1)}, {"rate", v_int(1)},
+                                 {"schema", v_text("a int64")})), TM_E_UNSUPPORTED);
   cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(0)}, {"schema", v_text("a int64")})), 0);
 }

@@ -139,7 +139,8 @@ Test(scan, lines_and_message_pack) {
     rows_list_add(&rows, strdup(row));
   }
   scratch_write("a.msgpack", bytes, sizeof bytes);
-  c = case_of("msgpack", V_TABLE(&arena, {"path", v_text(scratch_path("a.msgpack"))}, {"schema", v_text("a int64")}));
+  c = case_of("msgpack", V_TABLE(&arena, {"path", v_text(scratch_path("a.msgpack"))},
+                                 {"schema", v_text("a int64")}));
   harness_sweep(&c, &(harness_expected){.rows = &rows, .label = "msgpack"});
   rows_list_clear(&rows);
 }
@@ -153,9 +154,11 @@ Test(scan, folders_give_columns) {
   rows_list_add(&rows, strdup("3|20455|null"));
   harness_case c = case_of("csv", V_TABLE(&arena, {"path", v_text(scratch_path("in/*/*/*.csv"))},
                                           {"schema", v_text("v int64, dt date")},
-                                          {"partition", V_LIST(&arena, v_text("dt"), v_text("k"))}));
+                                          {"partition",
+                                           V_LIST(&arena, v_text("dt"), v_text("k"))}));
   harness_check(&c, &(harness_expected){.rows = &rows, .label = "folders"});
-  c.options = V_TABLE(&arena, {"path", v_text(scratch_path("in/*/*/*.csv"))}, {"partition", v_text("dt")});
+  c.options = V_TABLE(&arena, {"path", v_text(scratch_path("in/*/*/*.csv"))},
+                      {"partition", v_text("dt")});
   rows_list_clear(&rows);
   rows_list_add(&rows, strdup("1|'2026-01-01'"));
   rows_list_add(&rows, strdup("2|'2026-01-01'"));
@@ -196,20 +199,33 @@ static int bind_code(const char *verb, tm_value options) {
 Test(scan, what_bind_refuses) {
   const char *path = scratch_text("a.csv", "a\n1\n");
   cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)})), 0);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)}, {"delimeter", v_text(";")})), TM_E_OPTION);
-  cr_expect_eq(bind_code("jsonl", V_TABLE(&arena, {"path", v_text(path)}, {"header", v_bool(true)})), TM_E_OPTION);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)}, {"header", v_text("yes")})), TM_E_VALUE);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)}, {"schema", v_text("a int65")})), TM_E_SCHEMA);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)}, {"on_error", v_text("ignore")})), TM_E_VALUE);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)}, {"max_bad", v_text("lots")})), TM_E_VALUE);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)}, {"max_bad", v_text("101%")})), TM_E_VALUE);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)}, {"max_bad", v_text("0.1%")})), 0);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)}, {"time", V_TABLE(&arena, {"field", v_text("a")})})), TM_E_UNSUPPORTED);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(scratch_path("no.csv"))})), TM_E_MISSING);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)},
+                                        {"delimeter", v_text(";")})), TM_E_OPTION);
+  cr_expect_eq(bind_code("jsonl", V_TABLE(&arena, {"path", v_text(path)},
+                                          {"header", v_bool(true)})), TM_E_OPTION);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)},
+                                        {"header", v_text("yes")})), TM_E_VALUE);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)},
+                                        {"schema", v_text("a int65")})), TM_E_SCHEMA);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)},
+                                        {"on_error", v_text("ignore")})), TM_E_VALUE);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)},
+                                        {"max_bad", v_text("lots")})), TM_E_VALUE);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)},
+                                        {"max_bad", v_text("101%")})), TM_E_VALUE);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)},
+                                        {"max_bad", v_text("0.1%")})), 0);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)},
+                                        {"time", V_TABLE(&arena, {"field", v_text("a")})})),
+                                            TM_E_UNSUPPORTED);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(scratch_path("no.csv"))})),
+               TM_E_MISSING);
   cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(scratch_folder)})), TM_E_READ);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(scratch_text("empty.csv", ""))})), TM_E_FORMAT);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(scratch_text("empty.csv", ""))})),
+               TM_E_FORMAT);
   /* With a schema, files are met only by the run. */
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(scratch_path("no.csv"))}, {"schema", v_text("a int64")})), 0);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(scratch_path("no.csv"))},
+                                        {"schema", v_text("a int64")})), 0);
 }
 
 static int run_code(const char *verb, tm_value options) {
@@ -222,11 +238,17 @@ static int run_code(const char *verb, tm_value options) {
 
 Test(scan, what_a_run_refuses) {
   tm_value schema = v_text("a int64");
-  cr_expect_eq(run_code("csv", V_TABLE(&arena, {"path", v_text(scratch_path("no.csv"))}, {"schema", schema})), TM_E_MISSING);
-  cr_expect_eq(run_code("csv", V_TABLE(&arena, {"path", v_text(scratch_text("b.csv", "b\n1\n"))}, {"schema", schema})), TM_E_FORMAT);
-  cr_expect_eq(run_code("msgpack", V_TABLE(&arena, {"path", v_text(scratch_path("b.csv"))}, {"schema", schema})), TM_E_FORMAT);
+  cr_expect_eq(run_code("csv", V_TABLE(&arena, {"path", v_text(scratch_path("no.csv"))},
+                                       {"schema", schema})), TM_E_MISSING);
+  cr_expect_eq(run_code("csv", V_TABLE(&arena, {"path", v_text(scratch_text("b.csv", "b\n1\n"))},
+                                       {"schema", schema})), TM_E_FORMAT);
+  cr_expect_eq(run_code("msgpack", V_TABLE(&arena, {"path", v_text(scratch_path("b.csv"))},
+                                           {"schema", schema})), TM_E_FORMAT);
   scratch_text("in/a.csv", "a\n1\n");
-  cr_expect_eq(run_code("csv", V_TABLE(&arena, {"path", v_text(scratch_path("in/a.csv"))}, {"schema", schema}, {"partition", v_text("dt")})), TM_E_FORMAT);
+  cr_expect_eq(run_code("csv", V_TABLE(&arena, {"path", v_text(scratch_path("in/a.csv"))},
+                                       {"schema", schema}, {"partition", v_text("dt")})),
+                                           TM_E_FORMAT);
   scratch_write("cut.csv.gz", "\x1f\x8b\x08\0\0\0\0\0\0\3K", 11);
-  cr_expect_eq(run_code("csv", V_TABLE(&arena, {"path", v_text(scratch_path("cut.csv.gz"))}, {"schema", schema})), TM_E_CORRUPT);
+  cr_expect_eq(run_code("csv", V_TABLE(&arena, {"path", v_text(scratch_path("cut.csv.gz"))},
+                                       {"schema", schema})), TM_E_CORRUPT);
 }

@@ -79,13 +79,17 @@ static void expect_file(const char *name, const char *text) {
 Test(write, formats) {
   tm_batch *table = table_of("1|x\nnull|'a,b'\n");
   tm_error err = {0};
-  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("new/a.csv"))}), table, true, &err), 0, "%s", err.message);
+  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("new/a.csv"))}),
+                        table, true, &err), 0, "%s", err.message);
   expect_file("new/a.csv", "a,s\n1,x\n,\"a,b\"\n");
-  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("a.tsv"))}), table, true, &err), 0);
+  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("a.tsv"))}), table,
+                        true, &err), 0);
   expect_file("a.tsv", "a\ts\n1\tx\n\ta,b\n");
-  cr_assert_eq(run_sink("jsonl", V_TABLE(&arena, {"path", v_text(scratch_path("a.jsonl"))}), table, true, &err), 0);
+  cr_assert_eq(run_sink("jsonl", V_TABLE(&arena, {"path", v_text(scratch_path("a.jsonl"))}),
+                        table, true, &err), 0);
   expect_file("a.jsonl", "{\"a\":1,\"s\":\"x\"}\n{\"a\":null,\"s\":\"a,b\"}\n");
-  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("{date}.csv"))}), table, true, &err), 0);
+  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("{date}.csv"))}),
+                        table, true, &err), 0);
   expect_file("2026-03-14.csv", "a,s\n1,x\n,\"a,b\"\n");
   tm_batch_release(table);
 }
@@ -94,8 +98,10 @@ Test(write, nothing_appears_without_a_commit) {
   tm_batch *table = table_of("1|x\n");
   tm_error err = {0};
   scratch_text("old.csv", "old");
-  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("a.csv"))}), table, false, &err), 0);
-  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("old.csv"))}), table, false, &err), 0);
+  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("a.csv"))}), table,
+                        false, &err), 0);
+  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("old.csv"))}), table,
+                        false, &err), 0);
   expect_file("a.csv", NULL);
   expect_file("old.csv", "old");
   tm_batch_release(table);
@@ -104,16 +110,19 @@ Test(write, nothing_appears_without_a_commit) {
 Test(write, an_output_without_rows_is_there) {
   tm_batch *table = table_of("");
   tm_error err = {0};
-  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("a.csv"))}), table, true, &err), 0);
+  cr_assert_eq(run_sink("csv", V_TABLE(&arena, {"path", v_text(scratch_path("a.csv"))}), table,
+                        true, &err), 0);
   expect_file("a.csv", "a,s\n");
-  cr_assert_eq(run_sink("jsonl", V_TABLE(&arena, {"path", v_text(scratch_path("a.jsonl"))}), table, true, &err), 0);
+  cr_assert_eq(run_sink("jsonl", V_TABLE(&arena, {"path", v_text(scratch_path("a.jsonl"))}),
+                        table, true, &err), 0);
   expect_file("a.jsonl", "");
   tm_batch_release(table);
 }
 
 static int bind_code(const char *verb, tm_value options, const char *ddl) {
   tm_batch *table = rows_batch(budget, rows_schema(&arena, ddl), "");
-  harness_case c = {.verb = verb, .role = TM_ROLE_SINK, .input_count = 1, .inputs = {table}, .options = options};
+  harness_case c = {.verb = verb, .role = TM_ROLE_SINK, .input_count = 1, .inputs = {table},
+                    .options = options};
   tm_bind bind;
   tm_error err = {0};
   int code = harness_bind(&c, &arena, 10, &bind, &err) < 0 ? err.code : 0;
@@ -123,11 +132,14 @@ static int bind_code(const char *verb, tm_value options, const char *ddl) {
 
 Test(write, what_is_refused) {
   cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text("a")}), "a int64"), 0);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", V_LIST(&arena, v_text("a"))}), "a int64"), TM_E_VALUE);
-  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text("a")}, {"partition", v_text("a")}), "a int64"), TM_E_UNSUPPORTED);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", V_LIST(&arena, v_text("a"))}),
+                         "a int64"), TM_E_VALUE);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text("a")},
+                                        {"partition", v_text("a")}), "a int64"), TM_E_UNSUPPORTED);
   cr_expect_eq(bind_code("lines", V_TABLE(&arena, {"path", v_text("a")}), "a int64"), TM_E_TYPE);
   cr_expect_eq(bind_code("lines", V_TABLE(&arena, {"path", v_text("a")}), "a string"), 0);
-  cr_expect_eq(bind_code("stdout", V_TABLE(&arena, {"path", v_text("a")}), "a string"), TM_E_OPTION);
+  cr_expect_eq(bind_code("stdout", V_TABLE(&arena, {"path", v_text("a")}), "a string"),
+               TM_E_OPTION);
   cr_expect_eq(bind_code("stdout", v_nil(), "a string"), 0);
 }
 

@@ -55,7 +55,8 @@ static bool naive_read_field(naive *n, naive_field *f) {
       n->at++;
     }
   } else {
-    while (n->at < n->end && *n->at != o->delimiter && *n->at != '\n') f->text[f->size++] = *n->at++;
+    while (n->at < n->end && *n->at != o->delimiter && *n->at != '\n') f->text[f->size++] =
+        *n->at++;
     bool ends_line = n->at == n->end || *n->at == '\n';
     if (ends_line && f->size > 0 && f->text[f->size - 1] == '\r') f->size--;
   }
@@ -112,7 +113,8 @@ static void naive_record(naive *n) {
   if (count == 1 && empty && n->columns > 1) return;
   if (count == n->columns + 1 && empty) count--;
   if (!well) naive_add(&n->refused, line, "quote", begin, (size_t)(end - begin));
-  else if (count != n->columns) naive_add(&n->refused, line, "ragged", begin, (size_t)(end - begin));
+  else if (count != n->columns) naive_add(&n->refused, line, "ragged", begin,
+                                          (size_t)(end - begin));
   else naive_row(n, count);
 }
 
@@ -148,7 +150,8 @@ static void compare(const rig *r, unsigned columns, const char *text, size_t siz
 }
 
 static void run(const char *alphabet, tm_format_options options, unsigned rounds, uint64_t seed) {
-  static const char *const ddl[] = {"a string", "a string, b string", "a string, b string, c string"};
+  static const char *const ddl[] = {"a string", "a string, b string",
+                                    "a string, b string, c string"};
   rows_random random = rows_seed(seed);
   rig r = rig_default("csv", NULL);
   r.options = options;

@@ -112,7 +112,8 @@ Test(csv, one_empty_field_after_a_final_delimiter) {
   r.options.header = false;
   rig_expect(&r, "1|x|\n2||\n3|y|\r\n", "1|'x'\n2|null\n3|'y'", "");
   rig_expect(&r, "1|x|\n2|y\n", "1|'x'\n2|'y'", "");
-  rig_expect(&r, "1|x||\n2|y|\"\"\n3|z| \n", "", "1 ragged 1|x||\n2 ragged 2|y|\"\"\n3 ragged 3|z| ");
+  rig_expect(&r, "1|x||\n2|y|\"\"\n3|z| \n", "",
+             "1 ragged 1|x||\n2 ragged 2|y|\"\"\n3 ragged 3|z| ");
   r.options.header = true;
   rig_expect(&r, "a|b|\n1|x|\n2|y\n", "1|'x'\n2|'y'", "");
 }
@@ -149,7 +150,8 @@ Test(csv, null_words_and_empty_fields) {
   r.options.nulls = words;
   r.options.null_count = 2;
   rig_expect(&r, "a,b,c\nNA,\\N,NA\n\"NA\",1,\"\"\n,,\n\"\",\"\",\n NA,2,eA==\nNAN,3,\n",
-             "null|null|null\n'NA'|1|''\nnull|null|null\n''|null|null\n' NA'|2|'x'\n'NAN'|3|null", "");
+             "null|null|null\n'NA'|1|''\nnull|null|null\n''|null|null\n' NA'|2|'x'\n'NAN'|3|null",
+                 "");
 }
 
 Test(csv, not_null_columns) {
@@ -223,7 +225,8 @@ static void keep_even(tm_batch *batch) {
 Test(csv, filters_change_nothing_about_refusals) {
   rig r = csv("a int64, s string, t string not null, b int64");
   r.filter = keep_even;
-  rig_expect(&r, "a,s,t,b\n1,p,q,1\n2,a long enough string,q,1\n3,\xff,q,1\n5,p,,1\n7,p,q,x\n4,,r,2\n",
+  rig_expect(&r,
+             "a,s,t,b\n1,p,q,1\n2,a long enough string,q,1\n3,\xff,q,1\n5,p,,1\n7,p,q,x\n4,,r,2\n",
              "2|'a long enough string'|'q'|1\n4|null|'r'|2",
              "4 encoding 3,\xff,q,1\n5 null 5,p,,1\n6 type 7,p,q,x");
 }

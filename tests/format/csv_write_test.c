@@ -19,7 +19,7 @@ static void expect(const rig *r, const char *rows, const char *text) {
 Test(csv_write, header_nulls_and_quotes) {
   rig r = rig_default("csv", "a int64, \"b,c\" string");
   expect(&r, "", "a,\"b,c\"\n");
-  expect(&r, "1|x\nnull|null\n2|''\n3|'a,b'\n4|'say \"q\"'\n5| x\n", 
+  expect(&r, "1|x\nnull|null\n2|''\n3|'a,b'\n4|'say \"q\"'\n5| x\n",
          "a,\"b,c\"\n1,x\n,\n2,\"\"\n3,\"a,b\"\n4,\"say \"\"q\"\"\"\n5, x\n");
   r.options.header = false;
   expect(&r, "1|x", "1,x\n");

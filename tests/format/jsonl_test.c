@@ -9,7 +9,8 @@ static rig jsonl(const char *ddl) { return rig_default("jsonl", ddl); }
 
 Test(jsonl, fields_by_name_in_any_order) {
   rig r = jsonl("a int64, b string");
-  rig_expect(&r, "{\"a\":1,\"b\":\"x\"}\n{\"b\":\"y\",\"a\":2}\n{\"c\":[1,{\"a\":9}],\"a\":3}\n{}\n",
+  rig_expect(&r,
+             "{\"a\":1,\"b\":\"x\"}\n{\"b\":\"y\",\"a\":2}\n{\"c\":[1,{\"a\":9}],\"a\":3}\n{}\n",
              "1|'x'\n2|'y'\n3|null\nnull|null", "");
 }
 
@@ -19,26 +20,30 @@ Test(jsonl, paths_into_documents) {
              "{\"user\":{\"id\":1,\"country\":\"de\",\"address\":{\"no\":7}}}\n"
              "{\"user\":{\"address\":{\"no\":8},\"country\":null}}\n{\"user\":null}\n{\"user\":5}\n"
              "{\"user\":[],\"x.y\":3}\n{\"x\":{\"y\":4}}\n",
-             "'de'|7|null\nnull|8|null\nnull|null|null\nnull|null|null\nnull|null|3\nnull|null|4", "");
+             "'de'|7|null\nnull|8|null\nnull|null|null\nnull|null|null\nnull|null|3\nnull|null|4",
+                 "");
 }
 
 Test(jsonl, an_object_is_no_value) {
   rig r = jsonl("user string, c string 'user.country'");
-  rig_expect(&r, "{\"user\":\"x\"}\n{\"user\":{\"country\":\"de\"}}\n{\"user\":null}\n", "'x'|null\nnull|null",
+  rig_expect(&r, "{\"user\":\"x\"}\n{\"user\":{\"country\":\"de\"}}\n{\"user\":null}\n",
+             "'x'|null\nnull|null",
              "2 type {\"user\":{\"country\":\"de\"}}");
 }
 
 Test(jsonl, the_last_of_equal_names_counts) {
   rig r = jsonl("a int64, c int64 'u.c', d int64 'u.d'");
   rig_expect(&r,
-             "{\"a\":1,\"a\":2}\n{\"u\":{\"c\":1,\"d\":2},\"u\":{\"c\":3}}\n{\"u\":{\"c\":1},\"u\":7}\n"
+             "{\"a\":1,\"a\":2}\n{\"u\":{\"c\":1,\"d\":2},\"u\":{\"c\":3}}\n"
+                 "{\"u\":{\"c\":1},\"u\":7}\n"
              "{\"a\":1,\"a\":null}\n",
              "2|null|null\nnull|3|null\nnull|null|null\nnull|null|null", "");
 }
 
 Test(jsonl, spaces_and_blank_lines) {
   rig r = jsonl("a int64, b string");
-  rig_expect(&r, "\n  { \"a\" : 1 , \"b\" : \"x\" }  \r\n\t\n{\"a\":2,\"b\":\"y\"}\r\n", "1|'x'\n2|'y'", "");
+  rig_expect(&r, "\n  { \"a\" : 1 , \"b\" : \"x\" }  \r\n\t\n{\"a\":2,\"b\":\"y\"}\r\n",
+             "1|'x'\n2|'y'", "");
 }
 
 Test(jsonl, escapes) {
@@ -51,7 +56,9 @@ Test(jsonl, escapes) {
 
 Test(jsonl, half_a_pair_and_wrong_escapes) {
   rig r = jsonl("s string, n int64");
-  rig_expect(&r, "{\"s\":\"\\ud800\"}\n{\"s\":\"\\ud800\\u0041\"}\n{\"s\":\"\\udc00\"}\n{\"s\":\"\\x\"}\n"
+  rig_expect(&r,
+             "{\"s\":\"\\ud800\"}\n{\"s\":\"\\ud800\\u0041\"}\n{\"s\":\"\\udc00\"}\n"
+                 "{\"s\":\"\\x\"}\n"
                  "{\"s\":\"\\u12g4\"}\n{\"n\":\"\\u0031\"}\n{\"n\":\"\\u0078\"}\n",
              "null|1",
              "1 encoding {\"s\":\"\\ud800\"}\n2 encoding {\"s\":\"\\ud800\\u0041\"}\n"
@@ -62,10 +69,13 @@ Test(jsonl, half_a_pair_and_wrong_escapes) {
 Test(jsonl, integers_from_numbers_and_texts) {
   rig r = jsonl("a int64, b int32");
   rig_expect(&r,
-             "{\"a\":1.0,\"b\":1e2}\n{\"a\":\"7\",\"b\":\"-8\"}\n{\"a\":9223372036854775807,\"b\":10E-1}\n"
+             "{\"a\":1.0,\"b\":1e2}\n{\"a\":\"7\",\"b\":\"-8\"}\n"
+                 "{\"a\":9223372036854775807,\"b\":10E-1}\n"
              "{\"a\":9007199254740993.0}\n{\"a\":-0}\n",
              "1|100\n7|-8\n9223372036854775807|1\n9007199254740993|null\n0|null", "");
-  rig_expect(&r, "{\"a\":1.5}\n{\"a\":\"1.0\"}\n{\"a\":true}\n{\"a\":9223372036854775808}\n{\"b\":3e9}\n"
+  rig_expect(&r,
+             "{\"a\":1.5}\n{\"a\":\"1.0\"}\n{\"a\":true}\n{\"a\":9223372036854775808}\n"
+                 "{\"b\":3e9}\n"
                  "{\"a\":\"\"}\n{\"a\":1e400}\n",
              "",
              "1 type {\"a\":1.5}\n2 type {\"a\":\"1.0\"}\n3 type {\"a\":true}\n"
@@ -75,24 +85,31 @@ Test(jsonl, integers_from_numbers_and_texts) {
 
 Test(jsonl, decimals_are_exact) {
   rig r = jsonl("d decimal(10,2), e decimal(30,5)");
-  rig_expect(&r, "{\"d\":12.5,\"e\":0.1}\n{\"d\":\"12.50\",\"e\":1e3}\n{\"d\":1.25e1,\"e\":12345678901234567890.12345}\n",
+  rig_expect(&r,
+             "{\"d\":12.5,\"e\":0.1}\n{\"d\":\"12.50\",\"e\":1e3}\n"
+                 "{\"d\":1.25e1,\"e\":12345678901234567890.12345}\n",
              "12.50|0.10000\n12.50|1000.00000\n12.50|12345678901234567890.12345", "");
   rig_expect(&r, "{\"d\":1.234}\n{\"d\":1e9}\n{\"d\":\"x\"}\n{\"d\":1.5e-2}\n", "",
-             "1 scale {\"d\":1.234}\n2 range {\"d\":1e9}\n3 type {\"d\":\"x\"}\n4 scale {\"d\":1.5e-2}");
+             "1 scale {\"d\":1.234}\n2 range {\"d\":1e9}\n3 type {\"d\":\"x\"}\n"
+                 "4 scale {\"d\":1.5e-2}");
 }
 
 Test(jsonl, other_types) {
   rig r = jsonl("f float64, b bool, d date, t timestamp, y bytes, s string");
   rig_expect(&r,
-             "{\"f\":1,\"b\":true,\"d\":\"2024-02-29\",\"t\":\"2024-02-29T01:02:03Z\",\"y\":\"AQI=\",\"s\":\"\"}\n"
+             "{\"f\":1,\"b\":true,\"d\":\"2024-02-29\",\"t\":\"2024-02-29T01:02:03Z\","
+             "\"y\":\"AQI=\",\"s\":\"\"}\n"
              "{\"f\":\"NaN\",\"b\":false,\"y\":\"\"}\n{\"f\":\"-Infinity\",\"t\":\"2024-02-29\"}\n",
              "1.0|true|2024-02-29|2024-02-29T01:02:03Z|'\x01\x02'|''\nNaN|false|null|null|''|null\n"
              "-Infinity|null|null|2024-02-29T00:00:00Z|null|null", "");
-  rig_expect(&r, "{\"f\":\"1.5\"}\n{\"b\":1}\n{\"b\":\"true\"}\n{\"d\":5}\n{\"t\":5}\n{\"y\":5}\n{\"s\":5}\n{\"s\":[]}\n"
+  rig_expect(&r,
+             "{\"f\":\"1.5\"}\n{\"b\":1}\n{\"b\":\"true\"}\n{\"d\":5}\n{\"t\":5}\n{\"y\":5}\n"
+                 "{\"s\":5}\n{\"s\":[]}\n"
                  "{\"f\":{}}\n{\"f\":1e400}\n{\"y\":\"*\"}\n",
              "",
              "1 type {\"f\":\"1.5\"}\n2 type {\"b\":1}\n3 type {\"b\":\"true\"}\n4 type {\"d\":5}\n"
-             "5 type {\"t\":5}\n6 type {\"y\":5}\n7 type {\"s\":5}\n8 type {\"s\":[]}\n9 type {\"f\":{}}\n"
+             "5 type {\"t\":5}\n6 type {\"y\":5}\n7 type {\"s\":5}\n8 type {\"s\":[]}\n"
+                 "9 type {\"f\":{}}\n"
              "10 range {\"f\":1e400}\n11 type {\"y\":\"*\"}");
   r.options.epoch_digits = 3;
   rig_expect(&r, "{\"t\":1500}\n{\"t\":\"1970-01-01T00:00:02Z\"}\n",
@@ -103,19 +120,25 @@ Test(jsonl, other_types) {
 Test(jsonl, not_null) {
   rig r = jsonl("a int64 not null, s string not null, y bytes not null");
   rig_expect(&r,
-             "{\"a\":1,\"s\":\"\",\"y\":\"\"}\n{\"s\":\"x\",\"y\":\"\"}\n{\"a\":null,\"s\":\"x\",\"y\":\"\"}\n{\"a\":1,\"y\":\"\"}\n"
+             "{\"a\":1,\"s\":\"\",\"y\":\"\"}\n{\"s\":\"x\",\"y\":\"\"}\n"
+                 "{\"a\":null,\"s\":\"x\",\"y\":\"\"}\n{\"a\":1,\"y\":\"\"}\n"
              "{\"a\":1,\"s\":\"\"}\n{\"a\":\"\\u0031\",\"s\":\"\",\"y\":\"\\u0041Q==\"}\n",
              "1|''|''\n1|''|'\x01'",
-             "2 null {\"s\":\"x\",\"y\":\"\"}\n3 null {\"a\":null,\"s\":\"x\",\"y\":\"\"}\n4 null {\"a\":1,\"y\":\"\"}\n"
+             "2 null {\"s\":\"x\",\"y\":\"\"}\n3 null {\"a\":null,\"s\":\"x\",\"y\":\"\"}\n"
+                 "4 null {\"a\":1,\"y\":\"\"}\n"
              "5 null {\"a\":1,\"s\":\"\"}");
 }
 
 Test(jsonl, malformed_documents) {
   static const char *const bad[] = {
-    "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{\"a\":1 \"b\":2}",
-    "[1]", "1", "\"x\"", "null", "{\"a\":1}x", "{\"a\":1}{}", "{\"a\":+1}", "{\"a\":01}", "{\"a\":.5}",
-    "{\"a\":1.}", "{\"a\":1e}", "{\"a\":tru}", "{\"a\":NaN}", "{\"a\":'x'}", "{\"z\":[1,2}", "{\"z\":[}",
-    "{\"z\":{\"y\":[1}]}", "{\"z\":\"x}", "{\"s\":\"x\ty\"}", "{\"z\":\"\x01\"}", "{\"a\":--1}", "{\"z\":x}",
+    "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{\"a\" 1}",
+        "{\"a\":1 \"b\":2}",
+    "[1]", "1", "\"x\"", "null", "{\"a\":1}x", "{\"a\":1}{}", "{\"a\":+1}", "{\"a\":01}",
+        "{\"a\":.5}",
+    "{\"a\":1.}", "{\"a\":1e}", "{\"a\":tru}", "{\"a\":NaN}", "{\"a\":'x'}", "{\"z\":[1,2}",
+        "{\"z\":[}",
+    "{\"z\":{\"y\":[1}]}", "{\"z\":\"x}", "{\"s\":\"x\ty\"}", "{\"z\":\"\x01\"}", "{\"a\":--1}",
+        "{\"z\":x}",
     "{,}", "{\"a\":,}", "{\"a\":1,,\"s\":\"\"}", "}", "{\"s\":\"x\\\"}", "{\"a\":1\rx}", "\x01{}",
   };
   rig r = jsonl("a int64, s string");
@@ -136,7 +159,8 @@ Test(jsonl, malformed_documents) {
 
 Test(jsonl, two_broken_lines_make_no_good_one) {
   rig r = jsonl("a string, b int64");
-  rig_expect(&r, "{\"a\":\"x\",\"b\":1}\n{\"a\":\"x\n\",\"b\":2}\n{\"a\":\"y\",\"b\":3}\n", "'x'|1\n'y'|3",
+  rig_expect(&r, "{\"a\":\"x\",\"b\":1}\n{\"a\":\"x\n\",\"b\":2}\n{\"a\":\"y\",\"b\":3}\n",
+             "'x'|1\n'y'|3",
              "2 json {\"a\":\"x\n3 json \",\"b\":2}");
 }
 
@@ -158,7 +182,9 @@ Test(jsonl, depth) {
 
 Test(jsonl, invalid_utf8_only_refuses_strings) {
   rig r = jsonl("a int64, s string");
-  rig_expect(&r, "{\"a\":1,\"z\":\"\xff\"}\n{\"a\":2,\"s\":\"\xff\"}\n{\"a\":3,\"s\":\"\xff\\n\"}\n", "1|null",
+  rig_expect(&r,
+             "{\"a\":1,\"z\":\"\xff\"}\n{\"a\":2,\"s\":\"\xff\"}\n{\"a\":3,\"s\":\"\xff\\n\"}\n",
+                 "1|null",
              "2 encoding {\"a\":2,\"s\":\"\xff\"}\n3 encoding {\"a\":3,\"s\":\"\xff\\n\"}");
 }
 
@@ -182,7 +208,8 @@ static void put_object(rows_random *random, char **at, int depth) {
 
 static void put_value(rows_random *random, char **at, int depth) {
   static const char *const values[] = {"1", "-2.5", "1e3", "true", "false", "null", "\"x\"", "\"\"",
-                                       "\"a\\\"b\"", "\"a string that is no short one\"", "[]", "{}",
+                                       "\"a\\\"b\"", "\"a string that is no short one\"", "[]",
+                                           "{}",
                                        "[1,\"]\",{\"a\":[2]}]", "\"\\u00e4\"", "\"\\\\\""};
   if (depth < 3 && rows_chance(random, 30)) put_object(random, at, depth);
   else *at += sprintf(*at, "%s", values[rows_below(random, 15)]);
@@ -205,9 +232,11 @@ Test(jsonl, together_is_as_alone) {
       char *line = at;
       at += sprintf(at, "%s", shapes[rows_below(&random, 3)]);
       for (char *c = line; c < at; c++) {
-        if (*c >= '0' && *c <= '9' && rows_chance(&random, 30)) *c = (char)('1' + rows_below(&random, 9));
+        if (*c >= '0' && *c <= '9' && rows_chance(&random, 30)) *c =
+            (char)('1' + rows_below(&random, 9));
       }
-      if (rows_chance(&random, 15)) line[rows_below(&random, (uint32_t)(at - line))] = "{}[]\",:x1 "[rows_below(&random, 10)];
+      if (rows_chance(&random, 15)) line[rows_below(&random, (uint32_t)(at - line))] =
+          "{}[]\",:x1 "[rows_below(&random, 10)];
       *at++ = '\n';
       rig_answer alone = rig_read(&r, line, (size_t)(at - line));
       rows_list_append(&rows, &alone.rows);
@@ -241,8 +270,9 @@ Test(jsonl, writing) {
                                "1|'x\"\\y'|1.5|NaN|1000000|ab\nnull|null|null|null|null|null\n");
   char *text = rig_write(&r, table, NULL);
   cr_expect_str_eq(text,
-                   "{\"a\":1,\"b\\\"c\":\"x\\\"\\\\y\",\"d\":1.50,\"f\":\"NaN\",\"t\":\"1970-01-01T00:00:01Z\","
-                   "\"y\":\"YWI=\"}\n{\"a\":null,\"b\\\"c\":null,\"d\":null,\"f\":null,\"t\":null,\"y\":null}\n");
+                   "{\"a\":1,\"b\\\"c\":\"x\\\"\\\\y\",\"d\":1.50,\"f\":\"NaN\","
+                   "\"t\":\"1970-01-01T00:00:01Z\",\"y\":\"YWI=\"}\n"
+                   "{\"a\":null,\"b\\\"c\":null,\"d\":null,\"f\":null,\"t\":null,\"y\":null}\n");
   free(text);
   tm_batch_release(table);
   tm_arena_deinit(&arena);

@@ -99,14 +99,16 @@ Test(msgpack, conversions) {
 Test(msgpack, times_of_three_sizes) {
   static const struct { const char *bytes; size_t size; int answer; int64_t us; } cases[] = {
     {"\0\0\0\1", 4, 0, 1000000}, {"\xff\xff\xff\xff", 4, 0, INT64_C(4294967295000000)},
-    {"\0\0\x0f\xa0\0\0\0\2", 8, 0, 2000001}, {"\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", 12, 0, -1000000},
+    {"\0\0\x0f\xa0\0\0\0\2", 8, 0, 2000001},
+        {"\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", 12, 0, -1000000},
     {"\0\0\0\1\0\0\0\0\0\0\0\0", 12, 1, 0}, {"\xff\xff\xff\xff\0\0\0\0\0\0\0\0", 12, -1, 0},
     {"\0\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xff", 12, 2, 0}, {"\0", 1, -1, 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     tm_msgpack_value v = {.kind = TM_MSGPACK_TIME, .end = (uint32_t)cases[i].size};
     int64_t us = 0;
-    cr_expect_eq(tm_msgpack_time((const uint8_t *)cases[i].bytes, &v, &us), cases[i].answer, "%zu", i);
+    cr_expect_eq(tm_msgpack_time((const uint8_t *)cases[i].bytes, &v, &us), cases[i].answer,
+                 "%zu", i);
     if (cases[i].answer == 0) cr_expect_eq(us, cases[i].us, "%zu: %lld", i, (long long)us);
   }
 }
@@ -156,8 +158,10 @@ Test(msgpack, objects_end_where_msgpack_c_says) {
     pack_random(&p, &random, 0);
     pack_random(&p, &random, 0);
     /* A damaged byte now and then. */
-    if (rows_chance(&random, 50)) text.data[rows_below(&random, (uint32_t)text.size)] ^= (char)(1 << rows_below(&random, 8));
-    size_t size = rows_chance(&random, 30) ? rows_below(&random, (uint32_t)text.size + 1) : text.size;
+    if (rows_chance(&random, 50)) text.data[rows_below(&random, (uint32_t)text.size)] ^=
+        (char)(1 << rows_below(&random, 8));
+    size_t size = rows_chance(&random, 30) ?
+        rows_below(&random, (uint32_t)text.size + 1) : text.size;
     char *exact = malloc(size > 0 ? size : 1);
     memcpy(exact, text.data, size);
     msgpack_unpacked whole;
@@ -167,7 +171,8 @@ Test(msgpack, objects_end_where_msgpack_c_says) {
     tm_msgpack_value v, skipped;
     uint32_t after = 0, after_skip = 0;
     const char *wrong = tm_msgpack_read((const uint8_t *)exact, 0, (uint32_t)size, &v, &after);
-    const char *wrong_skip = tm_msgpack_skip((const uint8_t *)exact, 0, (uint32_t)size, &skipped, &after_skip);
+    const char *wrong_skip =
+        tm_msgpack_skip((const uint8_t *)exact, 0, (uint32_t)size, &skipped, &after_skip);
     if (got == MSGPACK_UNPACK_SUCCESS) {
       cr_assert_null(wrong, "%s", wrong);
       cr_assert_eq(after, end);
@@ -183,8 +188,10 @@ Test(msgpack, objects_end_where_msgpack_c_says) {
 }
 
 Test(msgpack, what_is_written_is_what_msgpack_c_reads) {
-  rig r = rig_default("msgpack", "a int64, s string, d decimal(5,2), t timestamp, b bytes, k bool, f float64");
-  tm_batch *table = rows_batch(budget, rows_schema(&arena, r.ddl), "-5|x|1.5|1500000|q|true|0.5\nnull|null|null|null|null|null|null\n");
+  rig r = rig_default("msgpack",
+                      "a int64, s string, d decimal(5,2), t timestamp, b bytes, k bool, f float64");
+  tm_batch *table = rows_batch(budget, rows_schema(&arena, r.ddl),
+                               "-5|x|1.5|1500000|q|true|0.5\nnull|null|null|null|null|null|null\n");
   size_t size, at = 0;
   char *text = rig_write(&r, table, &size);
   msgpack_unpacked got;
@@ -192,10 +199,15 @@ Test(msgpack, what_is_written_is_what_msgpack_c_reads) {
   cr_assert_eq(msgpack_unpack_next(&got, text, size, &at), MSGPACK_UNPACK_SUCCESS);
   char shown[500];
   msgpack_object_print_buffer(shown, sizeof shown, got.data);
-  cr_expect_str_eq(shown, "{\"a\"=>-5, \"s\"=>\"x\", \"d\"=>\"1.50\", \"t\"=>(ext: -1)\"\\x1d\\xcde\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01\", \"b\"=>\"q\", \"k\"=>true, \"f\"=>0.500000}");
+  cr_expect_str_eq(shown,
+                   "{\"a\"=>-5, \"s\"=>\"x\", \"d\"=>\"1.50\", \"t\"=>(ext: "
+                       "-1)\"\\x1d\\xcde\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01\", "
+                           "\"b\"=>\"q\", \"k\"=>true, \"f\"=>0.500000}");
   cr_assert_eq(msgpack_unpack_next(&got, text, size, &at), MSGPACK_UNPACK_SUCCESS);
   msgpack_object_print_buffer(shown, sizeof shown, got.data);
-  cr_expect_str_eq(shown, "{\"a\"=>nil, \"s\"=>nil, \"d\"=>nil, \"t\"=>nil, \"b\"=>nil, \"k\"=>nil, \"f\"=>nil}");
+  cr_expect_str_eq(shown,
+                   "{\"a\"=>nil, \"s\"=>nil, \"d\"=>nil, \"t\"=>nil, \"b\"=>nil, \"k\"=>nil, "
+                       "\"f\"=>nil}");
   cr_expect_eq(at, size);
   msgpack_unpacked_destroy(&got);
   free(text);

@@ -67,7 +67,8 @@ void rig_add_rows(rows_list *list, const tm_batch *batch, const uint8_t *needed)
     for (uint32_t i = 0; i < batch->schema->count; i++) {
       const tm_column *c = &batch->columns[i];
       bool text = c->data != NULL && tm_type_physical(c->type) == TM_PHYSICAL_STR;
-      room += TM_PRINT_MAX + (text && !tm_column_is_null(c, row) ? ((tm_str *)c->data)[row].size : 0);
+      room += TM_PRINT_MAX + (text && !tm_column_is_null(c, row) ?
+                              ((tm_str *)c->data)[row].size : 0);
     }
     char *line = malloc(room), *to = line;
     for (uint32_t i = 0; i < batch->schema->count; i++) {
@@ -122,7 +123,8 @@ static bool parse(run *r, const char *data, size_t size, uint64_t offset, const 
 
 static bool begin(run *r, const char *data, size_t size, size_t *at) {
   size_t step = r->rig->block_bytes;
-  for (size_t given = step < size ? step : size;; given = given + step < size ? given + step : size) {
+  for (size_t given = step < size ? step : size;; given = given + step < size ? given +
+       step : size) {
     uint64_t lines = 0;
     /* Only what was given is there: the rest is another allocation's. */
     char *copy = calloc(1, given + PAD);

@@ -18,7 +18,8 @@ TestSuite(small, .init = setup, .fini = teardown);
 
 Test(small, base64_of_the_rfc) {
   static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
-                                         {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+                                         {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+                                             {"foobar", "Zm9vYmFy"}};
   for (size_t i = 0; i < 7; i++) {
     char text[16] = "", back[16] = "";
     tm_base64_encode(pairs[i][0], strlen(pairs[i][0]), text);
@@ -28,7 +29,8 @@ Test(small, base64_of_the_rfc) {
     cr_expect_str_eq(back, pairs[i][0]);
   }
   char out[16];
-  static const char *const wrong[] = {"Z", "Zg=", "Zg==Zg==", "Z g=", "Zh==", "=", "Zm9v\n", "Zm9*"};
+  static const char *const wrong[] = {"Z", "Zg=", "Zg==Zg==", "Z g=", "Zh==", "=", "Zm9v\n",
+                                      "Zm9*"};
   for (size_t i = 0; i < 8; i++) {
     cr_expect_eq(tm_base64_decode(wrong[i], strlen(wrong[i]), out), -1, "%s", wrong[i]);
   }
@@ -40,17 +42,24 @@ Test(small, base64_of_the_rfc) {
 Test(small, exact_numbers) {
   static const struct { const char *text; int precision, scale, answer; int64_t value; } cases[] = {
     {"1", 10, 0, 0, 1}, {"1.0", 10, 0, 0, 1}, {"1e2", 10, 0, 0, 100}, {"-1.5e1", 10, 0, 0, -15},
-    {"100e-2", 10, 0, 0, 1}, {"0e999999999999", 10, 0, 0, 0}, {"-0.0", 10, 2, 0, 0}, {"1.25", 10, 2, 0, 125},
-    {"0.001e3", 10, 2, 0, 100}, {"1.250", 10, 2, 0, 125}, {"120", 2, 0, TM_PARSE_RANGE, 0}, {"1.255", 10, 2, TM_PARSE_SCALE, 0},
-    {"1e38", 38, 0, TM_PARSE_RANGE, 0}, {"1e-1", 10, 0, TM_PARSE_SCALE, 0}, {"01", 10, 0, TM_PARSE_TYPE, 0}, {"1.", 10, 0, TM_PARSE_TYPE, 0},
-    {"", 10, 0, TM_PARSE_TYPE, 0}, {"-", 10, 0, TM_PARSE_TYPE, 0}, {"1e", 10, 0, TM_PARSE_TYPE, 0}, {"NaN", 10, 0, TM_PARSE_TYPE, 0},
-    {"99", 2, 0, 0, 99}, {"1e-400", 10, 2, TM_PARSE_SCALE, 0}, {"10000000000000000000000000000000000000e-36", 10, 0, 0, 10},
+    {"100e-2", 10, 0, 0, 1}, {"0e999999999999", 10, 0, 0, 0}, {"-0.0", 10, 2, 0, 0},
+        {"1.25", 10, 2, 0, 125},
+    {"0.001e3", 10, 2, 0, 100}, {"1.250", 10, 2, 0, 125}, {"120", 2, 0, TM_PARSE_RANGE, 0},
+        {"1.255", 10, 2, TM_PARSE_SCALE, 0},
+    {"1e38", 38, 0, TM_PARSE_RANGE, 0}, {"1e-1", 10, 0, TM_PARSE_SCALE, 0},
+        {"01", 10, 0, TM_PARSE_TYPE, 0}, {"1.", 10, 0, TM_PARSE_TYPE, 0},
+    {"", 10, 0, TM_PARSE_TYPE, 0}, {"-", 10, 0, TM_PARSE_TYPE, 0},
+        {"1e", 10, 0, TM_PARSE_TYPE, 0}, {"NaN", 10, 0, TM_PARSE_TYPE, 0},
+    {"99", 2, 0, 0, 99}, {"1e-400", 10, 2, TM_PARSE_SCALE, 0},
+        {"10000000000000000000000000000000000000e-36", 10, 0, 0, 10},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     __int128 value = 0;
-    int got = tm_exact_number(cases[i].text, strlen(cases[i].text), cases[i].precision, cases[i].scale, &value);
+    int got = tm_exact_number(cases[i].text, strlen(cases[i].text), cases[i].precision,
+                              cases[i].scale, &value);
     cr_expect_eq(got, cases[i].answer, "%s: %d", cases[i].text, got);
-    if (got == 0) cr_expect((int64_t)value == cases[i].value, "%s: %lld", cases[i].text, (long long)value);
+    if (got == 0) cr_expect((int64_t)value == cases[i].value, "%s: %lld", cases[i].text,
+                            (long long)value);
   }
 }
 
@@ -97,8 +106,10 @@ Test(small, format_options) {
   cr_expect_eq(o.quote, '"');
   cr_expect(o.header);
   cr_expect_eq(o.epoch_digits, TM_EPOCH_NONE);
-  cr_expect_eq(read_options(V_TABLE(&arena, {"delimiter", v_text(";")}, {"quote", v_text("")}, {"header", v_bool(false)},
-                                    {"null", V_LIST(&arena, v_text("NA"), v_text(""))}, {"epoch", v_text("ms")}), "a.csv", &o), 0);
+  cr_expect_eq(read_options(V_TABLE(&arena, {"delimiter", v_text(";")}, {"quote", v_text("")},
+                                    {"header", v_bool(false)},
+                                    {"null", V_LIST(&arena, v_text("NA"), v_text(""))},
+                                        {"epoch", v_text("ms")}), "a.csv", &o), 0);
   cr_expect_eq(o.delimiter, ';');
   cr_expect_eq(o.quote, 0);
   cr_expect_not(o.header);
@@ -110,16 +121,20 @@ Test(small, format_options) {
   cr_expect_eq(read_options(V_TABLE(&arena, {"delimiter", v_text("\"")}), "a", &o), TM_E_VALUE);
   cr_expect_eq(read_options(V_TABLE(&arena, {"comment", v_text(",")}), "a", &o), TM_E_VALUE);
   cr_expect_eq(read_options(V_TABLE(&arena, {"epoch", v_text("days")}), "a", &o), TM_E_VALUE);
-  cr_expect_eq(read_options(V_TABLE(&arena, {"null", V_LIST(&arena, v_int(1))}), "a", &o), TM_E_VALUE);
+  cr_expect_eq(read_options(V_TABLE(&arena, {"null", V_LIST(&arena, v_int(1))}), "a", &o),
+               TM_E_VALUE);
 }
 
 /* ---------------------------------------------------------------- people */
 
 Test(small, tables) {
   rig r = rig_default("table", "id int64, name string, x float64");
-  tm_batch *table = rows_batch(budget, rows_schema(&arena, r.ddl), "1|ada|1.5\nnull|null|-10\n300|'é\x01'|null\n");
+  tm_batch *table = rows_batch(budget, rows_schema(&arena, r.ddl),
+                               "1|ada|1.5\nnull|null|-10\n300|'é\x01'|null\n");
   char *text = rig_write(&r, table, NULL);
-  cr_expect_str_eq(text, " id  name      x\n───  ────  ─────\n  1  ada     1.5\n  ·  ·     -10.0\n300  é         ·\n");
+  cr_expect_str_eq(text,
+                   " id  name      x\n───  ────  ─────\n  1  ada     1.5\n  ·  ·     -10.0\n"
+                       "300  é         ·\n");
   free(text);
   tm_batch_release(table);
 }
@@ -134,7 +149,8 @@ Test(small, a_table_without_rows_has_a_head) {
 }
 
 Test(small, rows_as_json) {
-  tm_batch *table = rows_batch(budget, rows_schema(&arena, "a int64, s string, d decimal(4,1)"), "1|x|2.5\n2|null|null\n");
+  tm_batch *table = rows_batch(budget, rows_schema(&arena, "a int64, s string, d decimal(4,1)"),
+                               "1|x|2.5\n2|null|null\n");
   tm_bytes out;
   tm_bytes_init(&out, budget);
   cr_assert(tm_row_json(&out, table, 0));
@@ -166,7 +182,8 @@ Test(small, what_is_no_line_is_not_written) {
   static const char *const rows[] = {"null\n"};
   for (size_t i = 0; i < 2; i++) {
     const tm_format *format = tm_format_find("lines");
-    tm_batch *table = rows_batch(budget, rows_schema(&arena, "line string"), i == 0 ? rows[0] : "x\n");
+    tm_batch *table = rows_batch(budget, rows_schema(&arena, "line string"), i == 0 ?
+                                 rows[0] : "x\n");
     if (i == 1) ((tm_str *)table->columns[0].data)[0] = tm_str_make("a\nb", 3);
     tm_error err = {0};
     tm_writing writing = {.schema = table->schema, .budget = budget};

@@ -164,7 +164,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const char *const names[] = {"csv", "jsonl", "msgpack", "lines"};
   static const char *const words[] = {"NA", "-"};
   static const char *const ddls[] = {
-    "a int64, b string, c float64", "a string", "a decimal(9,2), b timestamp('Europe/Berlin'), c bytes",
+    "a int64, b string, c float64", "a string",
+        "a decimal(9,2), b timestamp('Europe/Berlin'), c bytes",
     "a string 'u.a', b int32 'u', c date, d bool, e decimal(30,5) 'b'",
   };
   if (size < 4) return 0;

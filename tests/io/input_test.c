@@ -52,7 +52,8 @@ Test(input, plain_and_compressed_files_read_alike) {
       /* By content: the name says nothing. */
       cr_expect_eq(read_all(scratch_write("b.csv", text.data, text.size), NULL, step, out), 0);
       cr_expect_str_eq(out, "id\n1\n22\n");
-      cr_expect_eq(read_all(scratch_write("c.csv", text.data, text.size - 3), NULL, step, out), TM_E_CORRUPT);
+      cr_expect_eq(read_all(scratch_write("c.csv", text.data, text.size - 3), NULL, step, out),
+                   TM_E_CORRUPT);
       tm_bytes_deinit(&text);
     }
   }
@@ -96,7 +97,8 @@ static void write_pipe(void *context) {
 
 /* A sample of a pipe, then all of it: nothing is lost. */
 Test(input, a_pipe_gives_its_sample_again) {
-  static const char *const texts[] = {"short", "a longer text, of which only the beginning is a sample"};
+  static const char *const texts[] = {"short",
+                                      "a longer text, of which only the beginning is a sample"};
   for (int i = 0; i < 2; i++) {
     const char *path = scratch_path(i == 0 ? "one" : "two");
     cr_assert_eq(mkfifo(path, 0600), 0);

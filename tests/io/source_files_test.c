@@ -25,7 +25,8 @@ Test(source_files, lists_and_globs_are_sorted_and_each_comes_once) {
   scratch_text("a.csv", "x");
   scratch_text("c.txt", "");
   tm_source_files files;
-  tm_value list = V_LIST(&arena, v_text(scratch_path("b.csv")), v_text(scratch_path("*.csv")), v_text(scratch_path("c.txt")));
+  tm_value list = V_LIST(&arena, v_text(scratch_path("b.csv")), v_text(scratch_path("*.csv")),
+                         v_text(scratch_path("c.txt")));
   cr_assert_eq(find(list, &files), 0);
   cr_assert_eq(files.count, 3);
   cr_expect_str_eq(files.items[0].path, scratch_path("a.csv"));
@@ -38,7 +39,8 @@ Test(source_files, dates) {
   tm_source_files files;
   cr_assert_eq(find(v_text(scratch_path("dt={date}/*.csv")), &files), 0);
   cr_expect_eq(files.count, 1);
-  cr_expect_str_eq(tm_source_files_date(&arena, "a/{date}-{date}.csv", "2026-01-02"), "a/2026-01-02-2026-01-02.csv");
+  cr_expect_str_eq(tm_source_files_date(&arena, "a/{date}-{date}.csv", "2026-01-02"),
+                   "a/2026-01-02-2026-01-02.csv");
   cr_expect_str_eq(tm_source_files_date(&arena, "a{date", "2026-01-02"), "a{date");
 }
 

@@ -33,7 +33,8 @@ static void compare(const tm_json_marks_impl *impl, const char *text, size_t siz
 }
 
 Test(json_marks, every_way_finds_the_same) {
-  static const char *const alphabets[] = {"\\\"", "\\\\\\\\\\\\\\\"a", "{}[]:,\" \n\\ab12", "\"\r\n\t\x01\x80\xff\x7f |", "ab\"\n"};
+  static const char *const alphabets[] = {"\\\"", "\\\\\\\\\\\\\\\"a", "{}[]:,\" \n\\ab12",
+                                          "\"\r\n\t\x01\x80\xff\x7f |", "ab\"\n"};
   unsigned state = 1;
   for (int round = 0; round < 3000; round++) {
     const char *alphabet = alphabets[round % 5];
