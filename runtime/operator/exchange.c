@@ -4,19 +4,19 @@
  * queue in the shared object; lane 0 takes from them. In order: always the batch with the least
  * sequence, which is known only while every lane that has not ended has a batch waiting (a k-way
  * merge; sequences ascend within a lane). In no order: whatever is there. A full queue answers
- * BLOCKED, so a slow consumer holds every lane back. When lane 0 has been told to stop (a limit),
- * the others find the exchange closed and finish too. */
-#include <assert.h>
-
+ * BLOCKED, so a slow consumer holds every lane back. Where the plan says so (bind->buffers) a queue
+ * grows instead, as long as lane 0 waits for another lane: that one may itself be held back by a
+ * full queue elsewhere. When lane 0 has been told to stop (a limit), the others find the exchange
+ * closed and finish too. */
 #include "base/env.h"
 #include "stage/stage.h"
 #include "state/batch_record.h"
 
-enum { QUEUE_BATCHES = 32 };
+enum { QUEUE_BATCHES = 32, QUEUE_BATCHES_MAX = 1 << 30 };
 
 typedef struct queue {
-  tm_batch *batches[QUEUE_BATCHES];
-  uint32_t first, count;
+  tm_batch **batches; /* ring */
+  uint32_t first, count, capacity;
   bool ended;
 } queue;
 
@@ -24,7 +24,8 @@ typedef struct shared {
   tm_budget *budget;
   tm_mutex mutex;
   uint32_t lanes;
-  bool in_order, closed;
+  bool in_order, buffers, closed;
+  bool told; /* that lane 0 is starved: whoever had found his queue full was woken */
   queue queues[];
 } shared;
 
@@ -54,6 +55,7 @@ static int exchange_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget
   s->budget = budget;
   s->lanes = lanes;
   s->in_order = bind->ordered_input;
+  s->buffers = bind->buffers;
   tm_env_get()->mutex_init(&s->mutex);
   *out = s;
   return 0;
@@ -90,42 +92,73 @@ static queue *next_queue(shared *s, bool *done) {
   return wait && s->in_order ? NULL : best;
 }
 
-static tm_batch *take(shared *s, bool *done, bool *was_full) {
-  queue *q = next_queue(s, done);
-  if (q == NULL) return NULL;
+/* false: out of memory. */
+static bool put(shared *s, queue *q, tm_batch *batch) {
+  if (q->count == q->capacity) {
+    uint32_t capacity = q->capacity == 0 ? QUEUE_BATCHES : q->capacity * 2;
+    tm_batch **grown = tm_alloc(s->budget, capacity * sizeof *grown);
+    if (grown == NULL) return false;
+    for (uint32_t i = 0; i < q->count; i++) grown[i] = q->batches[(q->first + i) % q->capacity];
+    tm_free(s->budget, q->batches, q->capacity * sizeof *grown);
+    q->batches = grown;
+    q->capacity = capacity;
+    q->first = 0;
+  }
+  q->batches[(q->first + q->count++) % q->capacity] = batch;
+  return true;
+}
+
+static tm_batch *take(queue *q) {
   tm_batch *batch = q->batches[q->first];
-  *was_full = q->count == QUEUE_BATCHES;
-  q->first = (q->first + 1) % QUEUE_BATCHES;
+  q->first = (q->first + 1) % q->capacity;
   q->count--;
   return batch;
 }
 
+/* Lane 0 waits for a lane that has nothing yet. */
+static bool is_starved(const shared *s) {
+  for (uint32_t i = 0; i < s->lanes && s->in_order; i++) {
+    if (s->queues[i].count == 0 && !s->queues[i].ended) return true;
+  }
+  return false;
+}
+
+static bool is_full(const shared *s, const queue *q) {
+  return q->count >= QUEUE_BATCHES && !(s->buffers && is_starved(s));
+}
+
+static uint32_t count_full(const shared *s) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < s->lanes; i++) count += s->queues[i].count >= QUEUE_BATCHES;
+  return count;
+}
+
 static tm_flow consume(exchange *x, tm_out *out) {
   shared *s = x->shared;
-  bool done, was_full = false, more = false, own_full;
+  bool done, wakes;
   tm_env_get()->mutex_lock(&s->mutex);
-  tm_batch *batch = take(s, &done, &was_full);
-  if (batch != NULL) {
-    bool ignored;
-    more = next_queue(s, &ignored) != NULL;
-    done = ignored;
-  }
-  queue *own = &s->queues[0];
-  own_full = own->count == QUEUE_BATCHES;
-  bool own_ended = own->ended;
+  uint32_t full = count_full(s);
+  queue *q = next_queue(s, &done), *own = &s->queues[0];
+  tm_batch *batch = q != NULL ? take(q) : NULL;
+  bool more = batch != NULL && next_queue(s, &done) != NULL;
+  /* Whoever waits for room has it now. */
+  bool starved = s->buffers && is_starved(s);
+  wakes = full > 0 && (count_full(s) < full || (starved && !s->told));
+  s->told = starved;
+  tm_flow flow = done                               ? TM_FLOW_FINISHED
+                 : more                             ? TM_FLOW_MORE
+                 : is_full(s, own) || own->ended    ? TM_FLOW_BLOCKED
+                                                    : TM_FLOW_INPUT;
   tm_env_get()->mutex_unlock(&s->mutex);
-  if (was_full) x->env.wake(x->env.waker);
+  if (wakes) x->env.wake(x->env.waker);
   if (batch != NULL) tm_out_emit(out, batch);
-  if (done) return TM_FLOW_FINISHED;
-  if (more) return TM_FLOW_MORE;
-  return own_full || own_ended ? TM_FLOW_BLOCKED : TM_FLOW_INPUT;
+  return flow;
 }
 
 static tm_flow produce(exchange *x) {
   shared *s = x->shared;
   tm_env_get()->mutex_lock(&s->mutex);
-  queue *own = &s->queues[x->env.lane];
-  bool full = own->count == QUEUE_BATCHES, closed = s->closed;
+  bool full = is_full(s, &s->queues[x->env.lane]), closed = s->closed;
   tm_env_get()->mutex_unlock(&s->mutex);
   if (closed) return TM_FLOW_FINISHED;
   return full ? TM_FLOW_BLOCKED : TM_FLOW_INPUT;
@@ -136,16 +169,16 @@ static tm_flow exchange_push(void *self, uint32_t port, tm_batch *taken, tm_out 
   exchange *x = self;
   shared *s = x->shared;
   (void)port;
-  (void)err;
   tm_env_get()->mutex_lock(&s->mutex);
   queue *own = &s->queues[x->env.lane];
   bool drop = s->closed, was_empty = own->count == 0;
-  if (!drop) {
-    assert(own->count < QUEUE_BATCHES);
-    own->batches[(own->first + own->count) % QUEUE_BATCHES] = taken;
-    own->count++;
-  }
+  bool kept = drop || put(s, own, taken);
+  s->told = s->told && is_starved(s);
   tm_env_get()->mutex_unlock(&s->mutex);
+  if (!kept) {
+    tm_batch_release(taken);
+    return tm_fail(err, TM_E_MEMORY, "exchange: out of memory");
+  }
   if (drop) {
     x->env.ledger->filtered += taken->selected;
     tm_batch_release(taken);
@@ -168,6 +201,7 @@ static tm_flow exchange_finish(void *self, uint32_t port, tm_out *out, tm_error 
   (void)err;
   tm_env_get()->mutex_lock(&x->shared->mutex);
   x->shared->queues[x->env.lane].ended = true;
+  x->shared->told = x->shared->told && is_starved(x->shared);
   tm_env_get()->mutex_unlock(&x->shared->mutex);
   if (x->env.lane == 0) return consume(x, out);
   x->env.wake(x->env.waker);
@@ -184,7 +218,7 @@ static int exchange_save(void *self, tm_bytes *out, tm_error *err) {
   tm_record_put(&w, own->ended);
   tm_record_put(&w, own->count);
   for (uint32_t i = 0; i < own->count; i++) {
-    tm_batch_record_save(own->batches[(own->first + i) % QUEUE_BATCHES], &w);
+    tm_batch_record_save(own->batches[(own->first + i) % own->capacity], &w);
   }
   tm_env_get()->mutex_unlock(&x->shared->mutex);
   return tm_record_end(&w, err);
@@ -197,12 +231,14 @@ static int exchange_restore(void *self, const void *bytes, size_t size, tm_error
   tm_record_open(&r, bytes, size);
   if (tm_record_get(&r, 1)) x->shared->closed = true;
   own->ended = tm_record_get(&r, 1);
-  uint64_t count = tm_record_get(&r, QUEUE_BATCHES);
+  uint64_t count = tm_record_get(&r, QUEUE_BATCHES_MAX);
   for (uint64_t i = 0; i < count; i++) {
     tm_batch *batch = tm_batch_record_restore(&r, x->env.budget, x->env.bind->output,
                                               x->env.bind->arena, err);
     if (batch == NULL) return -1;
-    own->batches[own->count++] = batch;
+    if (put(x->shared, own, batch)) continue;
+    tm_batch_release(batch);
+    return tm_fail(err, TM_E_MEMORY, "exchange: out of memory");
   }
   return tm_record_close(&r, err);
 }
@@ -217,9 +253,10 @@ static uint64_t drop_all(shared *s) {
   uint64_t rows = 0;
   for (uint32_t i = 0; i < s->lanes; i++) {
     queue *q = &s->queues[i];
-    for (; q->count > 0; q->count--, q->first = (q->first + 1) % QUEUE_BATCHES) {
-      rows += q->batches[q->first]->selected;
-      tm_batch_release(q->batches[q->first]);
+    while (q->count > 0) {
+      tm_batch *batch = take(q);
+      rows += batch->selected;
+      tm_batch_release(batch);
     }
   }
   return rows;
@@ -239,6 +276,9 @@ static void exchange_cancel(void *self) {
 static void exchange_unshare(void *object) {
   shared *s = object;
   drop_all(s);
+  for (uint32_t i = 0; i < s->lanes; i++) {
+    tm_free(s->budget, s->queues[i].batches, s->queues[i].capacity * sizeof(tm_batch *));
+  }
   tm_env_get()->mutex_deinit(&s->mutex);
   tm_free(s->budget, s, shared_bytes(s->lanes));
 }

@@ -222,6 +222,7 @@ int tm_join_bind(tm_bind *bind, tm_error *err) {
     return -1;
   }
   p->build = build_side(bind, p);
+  bind->waits[1 - p->build] = (uint32_t)1 << p->build;
   uint32_t width = bind->inputs[p->build]->count;
   p->kept = tm_arena_zero(bind->arena, width + 1);
   if (p->kept == NULL) return no_memory(err);

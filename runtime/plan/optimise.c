@@ -1,11 +1,7 @@
 /* plan/optimise.c: see optimise.h.
  *
  * Needed columns flow against the rows: from sinks, which need all, to sources. A column that
- * nobody needs is never decoded; its data stays NULL all the way.
- *
- * Diamonds: a stage that takes its inputs one after another (a join builds first, a union in order)
- * would wait for ever if what feeds the later input also feeds the first and is stopped by a full
- * queue. All inputs of such a stage that share an ancestor get a queue without bound. */
+ * nobody needs is never decoded; its data stays NULL all the way. */
 #include "plan/optimise.h"
 
 #include <string.h>
@@ -13,57 +9,6 @@
 #include "expr/function.h"
 
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "plan: out of memory"); }
-
-/* ---------------------------------------------------------------- diamonds */
-
-static void mark_ancestors(const tm_plan *plan, uint32_t node, uint8_t *marks) {
-  memset(marks, 0, plan->node_count);
-  marks[node] = 1;
-  for (uint32_t i = plan->edge_count; i > 0; i--) {
-    /* Edges were added in the order of their consumers, so one pass backwards is enough. */
-    const tm_edge *e = &plan->edges[i - 1];
-    if (marks[e->to] && !e->refused) marks[e->from] = 1;
-  }
-}
-
-static const tm_edge *edge_to(const tm_plan *plan, uint32_t node, uint32_t port) {
-  for (uint32_t i = 0; i < plan->edge_count; i++) {
-    if (plan->edges[i].to == node && plan->edges[i].port == port) return &plan->edges[i];
-  }
-  return NULL;
-}
-
-static bool share_ancestor(const tm_plan *plan, uint32_t a, uint32_t b, uint8_t *marks) {
-  uint8_t *other = marks + plan->node_count;
-  mark_ancestors(plan, a, marks);
-  mark_ancestors(plan, b, other);
-  for (uint32_t i = 0; i < plan->node_count; i++) {
-    if (marks[i] && other[i]) return true;
-  }
-  return false;
-}
-
-static void mark_diamond(tm_plan *plan, uint32_t node, uint8_t *marks) {
-  uint32_t count = plan->nodes[node]->input_count;
-  for (uint32_t a = 0; a < count; a++) {
-    for (uint32_t b = a + 1; b < count; b++) {
-      tm_edge *left = (tm_edge *)edge_to(plan, node, a);
-      tm_edge *right = (tm_edge *)edge_to(plan, node, b);
-      if (left == NULL || right == NULL) continue;
-      if (!share_ancestor(plan, left->from, right->from, marks)) continue;
-      left->buffering = right->buffering = true;
-    }
-  }
-}
-
-static int mark_diamonds(tm_plan *plan, tm_error *err) {
-  uint8_t *marks = tm_arena_zero(plan->arena, 2 * plan->node_count + 1);
-  if (marks == NULL) return no_memory(err);
-  for (uint32_t i = 0; i < plan->node_count; i++) {
-    if (plan->nodes[i]->input_count > 1) mark_diamond(plan, i, marks);
-  }
-  return 0;
-}
 
 /* ---------------------------------------------------------------- needed columns */
 
@@ -159,7 +104,7 @@ static int push_filters(tm_plan *plan, uint32_t source, tm_error *err) {
 }
 
 int tm_optimise(tm_plan *plan, tm_error *err) {
-  if (mark_diamonds(plan, err) < 0 || find_needed(plan, err) < 0) return -1;
+  if (find_needed(plan, err) < 0) return -1;
   for (uint32_t i = 0; i < plan->node_count; i++) {
     if (plan->nodes[i]->stage->takes_filters && push_filters(plan, i, err) < 0) return -1;
   }

@@ -4,7 +4,7 @@
 
 #include "plan/plan.h"
 
-/* Buffering edges of diamonds, needed columns, filters into sources. 0 or -1 with err. */
+/* Needed columns, filters into sources. 0 or -1 with err. */
 int tm_optimise(tm_plan *plan, tm_error *err);
 
 #endif

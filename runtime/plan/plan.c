@@ -4,8 +4,8 @@
  * 2. find for every refused row its endpoint, and who depends on the order of rows;
  * 3. assemble: copy nodes in order, put an exchange or an ordering before those that need all rows
  *    in lane 0, connect the endpoints of refused rows behind an ordering of their own;
- * 4. mark the edges of diamonds as buffering, find the columns that are needed, push filters
- *    (optimise.c). */
+ * 4. mark the edges of diamonds as buffering (diamond.c), find the columns that are needed, push
+ *    filters (optimise.c). */
 #include "plan/plan.h"
 
 #include <assert.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "plan/bind.h"
+#include "plan/diamond.h"
 #include "plan/optimise.h"
 #include "plan/refused.h"
 
@@ -169,6 +170,9 @@ static int assemble_node(planner *p, uint32_t index) {
   spread how = node->input_count == 0 && bind->stage->sink ? SPREAD_ONE
                                                            : spread_of(p, bind, inputs);
   if (one_by_one) how = SPREAD_ONE;
+  for (uint32_t i = 1; one_by_one && i < bind->input_count; i++) {
+    bind->waits[i] = ((uint32_t)1 << i) - 1;
+  }
   bool many = bind->input_count > 1 && bind->order == TM_ORDER_KEEPS;
   if (many && !one_by_one) how = SPREAD_NONE;
   bind->ordered_input = node->input_count > 0 && p->spreads[inputs[0]] != SPREAD_NONE &&
@@ -304,5 +308,6 @@ tm_plan *tm_plan_create(const tm_graph *graph, tm_budget *budget, tm_error *err)
   if (planner_init(&p) < 0) return NULL;
   if (tm_bind_graph(graph, budget, p.bound, err) < 0) return NULL;
   if (resolve(&p) < 0 || assemble(&p) < 0) return NULL;
+  if (tm_diamond_mark(p.plan, err) < 0) return NULL;
   return tm_optimise(p.plan, err) < 0 ? NULL : p.plan;
 }

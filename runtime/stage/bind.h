@@ -40,6 +40,7 @@ typedef struct tm_bind {
   const tm_job_info *job;
   const char *verb;            /* as the script wrote it */
   const char *name;            /* :name, else made from the verb; unique */
+  bool inserted;               /* the planner's own: an exchange, an ordering */
   const tm_value *options;     /* a table; checked against stage->options before bind is called */
   int script_line;
   uint32_t node;               /* index in the plan */
@@ -55,6 +56,7 @@ typedef struct tm_bind {
   bool wants_ordinals;         /* its input must carry ordinals */
   bool rejects;                /* may refuse rows */
   bool chooses;                /* limit, top, sample …: no filter moves across it */
+  uint32_t waits[TM_PORTS_MAX]; /* per port: a mask of the ports that end before it is taken */
   const int32_t *passes[2];    /* per output column: the column of input 0/1 that it is, unchanged,
                                   or -1; NULL: none is. Filters and projections move by it */
   uint64_t rows_estimate;      /* of the output; 0 = unknown */
@@ -69,6 +71,7 @@ typedef struct tm_bind {
   bool done_elsewhere;         /* a filter that its source applies: rows only pass */
   bool emits_ordinals;         /* a source: somebody wants ordinals */
   bool ordered_input;          /* batches come in order of `sequence`, else in no order at all */
+  bool buffers;                /* an exchange: a full queue takes more where another lane is awaited */
   const struct tm_bind *rejects_to; /* endpoint of refused rows; NULL: the first fails the run */
   bool skip_rejects;           /* on_error = "skip" */
 } tm_bind;

@@ -69,8 +69,9 @@ Test(filter, refuses_the_rows_for_which_it_raises) {
   cr_expect_eq(r.ledger.rejected, nulls);
   cr_expect_eq(r.ledger.filtered, 50 - nulls - rows.count);
   cr_assert_gt(r.rejects.count, 3);
-  cr_expect(strncmp(r.rejects.texts[0], "lua|attempt to perform arithmetic on a nil value|", 49) == 0,
-            "%s", r.rejects.texts[0]);
+  cr_expect(
+      strncmp(r.rejects.texts[0], "lua|attempt to perform arithmetic on a nil value|", 49) == 0,
+      "%s", r.rejects.texts[0]);
   rows_list_append(&rejects, &r.rejects);
   harness_result_clear(&r);
   harness_sweep(&c, &(harness_expected){.rows = &rows, .rejects = &rejects, .label = "raising"});

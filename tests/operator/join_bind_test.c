@@ -66,7 +66,8 @@ Test(join_bind, columns_and_types_by_kind) {
 Test(join_bind, keys_of_other_names_both_stay) {
   make_tables("id int32, a int64", "key int32, c bool");
   tm_value pairs = V_TABLE(&arena, {"id", v_text("key")});
-  cr_expect_str_eq(output_of(V_TABLE(&arena, {"on", pairs})), "id int32, a int64, key int32, c bool");
+  cr_expect_str_eq(output_of(V_TABLE(&arena, {"on", pairs})),
+                   "id int32, a int64, key int32, c bool");
   cr_expect_str_eq(output_of(V_TABLE(&arena, {"on", pairs}, {"kind", v_text("full")})),
                    "id int32, a int64, key int32, c bool");
   free_tables();
@@ -130,7 +131,8 @@ Test(join_bind, builds_the_smaller_side) {
   cr_expect_eq(built(10, 1000, on), 0);
   cr_expect_eq(built(1000, 10, on), 1);
   cr_expect_eq(built(10, 15, on), 1, "not for a small difference");
-  tm_value scalar = V_TABLE(&arena, {"on", v_table(&arena, NULL, 0, NULL, 0)}, {"prefix", v_text("r")});
+  tm_value scalar =
+      V_TABLE(&arena, {"on", v_table(&arena, NULL, 0, NULL, 0)}, {"prefix", v_text("r")});
   cr_expect_eq(built(10, 1000, scalar), 1);
   free_tables();
 }
@@ -221,9 +223,12 @@ Test(join_bind, books_do_not_depend_on_the_side) {
   right = rows_batch(budget, rows_schema(&arena, "id int32, b int32"),
                      "1|0\n1|1\n2|2\n9|3\nnull|4");
   /* passed, produced, unmatched, filtered */
-  static const struct { const char *kind; uint64_t passed, produced, unmatched, filtered; } books[] = {
-    {"inner", 5, 2, 2, 0}, {"left", 7, 2, 0, 0}, {"right", 7, 4, 2, 0}, {"full", 9, 4, 0, 0},
-    {"semi", 3, 0, 2, 0},  {"anti", 2, 0, 0, 3},
+  static const struct {
+    const char *kind;
+    uint64_t passed, produced, unmatched, filtered;
+  } books[] = {
+      {"inner", 5, 2, 2, 0}, {"left", 7, 2, 0, 0}, {"right", 7, 4, 2, 0},
+      {"full", 9, 4, 0, 0},  {"semi", 3, 0, 2, 0}, {"anti", 2, 0, 0, 3},
   };
   for (size_t i = 0; i < 6; i++) {
     for (uint32_t build = 0; build < 2; build++) {

@@ -321,7 +321,10 @@ Test(join, a_large_build_side) {
     for (uint32_t build = 0; build < 2; build++) {
       w.kind = FULL;
       harness_case c = case_of(&w, build);
-      harness_mode mode = {.seed = 1, .lanes = lanes, .batch_rows = 2000, .save = lanes == 1 ? 4 : 0,
+      harness_mode mode = {.seed = 1,
+                           .lanes = lanes,
+                           .batch_rows = 2000,
+                           .save = lanes == 1 ? 4 : 0,
                            .threads = lanes == 3};
       harness_result r = harness_run(&c, &mode);
       cr_expect_eq(r.err.code, 0);

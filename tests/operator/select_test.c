@@ -11,8 +11,8 @@ TestSuite(select, .init = setup, .fini = teardown);
 
 static tm_batch *table_of(uint32_t rows) {
   rows_random random = rows_seed(rows);
-  return rows_random_table(budget, rows_schema(&arena, "a int64, b string, c float64, d bool"), rows,
-                           &random, (rows_flavour){.null_percent = 20, .odd = true});
+  return rows_random_table(budget, rows_schema(&arena, "a int64, b string, c float64, d bool"),
+                           rows, &random, (rows_flavour){.null_percent = 20, .odd = true});
 }
 
 static tm_value renamed(const char *name, const char *from) {

@@ -90,7 +90,8 @@ Test(union, widens_types) {
   cr_expect_eq(r.rows.count, 60);
   for (uint32_t row = 0; row < 20; row++) {
     if (tm_column_is_null(&floats[1]->columns[0], row)) continue;
-    cr_expect_eq(strtod(r.rows.texts[20 + row], NULL), ((int32_t *)floats[1]->columns[0].data)[row]);
+    cr_expect_eq(strtod(r.rows.texts[20 + row], NULL),
+                 ((int32_t *)floats[1]->columns[0].data)[row]);
   }
   harness_result_clear(&r);
   for (int i = 0; i < 3; i++) tm_batch_release(tables[i]);

@@ -52,7 +52,8 @@ Test(constant, has_the_type_of_its_value) {
   cr_expect_str_eq(make(v_bool(true), NULL), "bool not null true");
   cr_expect_str_eq(make(v_int(-5), NULL), "int64 not null -5");
   cr_expect_str_eq(make(v_float(0.25), NULL), "float64 not null 0.25");
-  cr_expect_str_eq(make(v_text("a text that is long"), NULL), "string not null 'a text that is long'");
+  cr_expect_str_eq(make(v_text("a text that is long"), NULL),
+                   "string not null 'a text that is long'");
   cr_expect_str_eq(make(v_text(""), NULL), "string not null ''");
   cr_expect_str_eq(make(decimal(-1250, 2), NULL), "decimal(4,2) not null -12.50");
   cr_expect_str_eq(make(decimal(5, 3), NULL), "decimal(3,3) not null 0.005");

@@ -114,10 +114,11 @@ Test(options, readers_convert_and_fall_back) {
 
 Test(options, columns_are_found_in_the_schema) {
   tm_schema *schema = rows_schema(&arena, "a int32, price int64, c string");
-  tm_value given = V_TABLE(&arena, {"one", v_text("price")}, {"empty", V_TABLE(&arena, {"x", v_int(1)})},
-                           {"two", V_LIST(&arena, v_text("c"), v_text("a"))},
-                           {"wrong", V_LIST(&arena, v_text("c"), v_text("prise"))},
-                           {"number", V_LIST(&arena, v_int(1))});
+  tm_value given =
+      V_TABLE(&arena, {"one", v_text("price")}, {"empty", V_TABLE(&arena, {"x", v_int(1)})},
+              {"two", V_LIST(&arena, v_text("c"), v_text("a"))},
+              {"wrong", V_LIST(&arena, v_text("c"), v_text("prise"))},
+              {"number", V_LIST(&arena, v_int(1))});
   uint32_t *columns;
   tm_error err = {0};
   cr_assert_eq(tm_options_columns(&given, "one", schema, &arena, &columns, &err), 1);

@@ -118,8 +118,8 @@ Test(join_table, one_key) {
 
 Test(join_table, two_keys_of_wider_types) {
   sides s;
-  sides_init(&s, "a int32, b decimal(10,2), v int32", "a int64, b int32", "a int64, b decimal(14,2)",
-             100, 2, (rows_flavour){.distinct = 8, .null_percent = 10});
+  sides_init(&s, "a int32, b decimal(10,2), v int32", "a int64, b int32",
+             "a int64, b decimal(14,2)", 100, 2, (rows_flavour){.distinct = 8, .null_percent = 10});
   check(&s);
 }
 

@@ -52,6 +52,7 @@ int harness_bind(const harness_case *c, tm_arena *arena, uint32_t batch_rows, tm
   if (stage->bind(out, err) < 0) return -1;
   out->ordered_input = c->ordered_input;
   out->skip_rejects = c->skip_rejects;
+  out->buffers = c->buffers;
   set_needed(c, arena, out);
   return 0;
 }

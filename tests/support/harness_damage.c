@@ -44,8 +44,8 @@ static void damage_lane(harness *h, uint32_t index) {
   }
   if (saved->size > 0) memcpy(bytes, saved->data, saved->size);
   memset(bytes + saved->size, 0, 9);
-  cr_assert_not(accepts(h, index, bytes, saved->size + 9), "%s: bytes behind the state are accepted",
-                h->bind.verb);
+  cr_assert_not(accepts(h, index, bytes, saved->size + 9),
+                "%s: bytes behind the state are accepted", h->bind.verb);
   free(bytes);
 }
 

@@ -62,7 +62,8 @@ static uint64_t digest_of(const tm_batch *batch) {
 static void make_column(tm_batch *batch, uint32_t i, const tm_batch *table, uint32_t from,
                         uint32_t count, const uint32_t *places, bool odd, rows_random *random) {
   const tm_column *in = &table->columns[i];
-  bool nullable = has_null(in, from, count) || (odd && in->valid != NULL && rows_chance(random, 50));
+  bool nullable =
+      has_null(in, from, count) || (odd && in->valid != NULL && rows_chance(random, 50));
   cr_assert_eq(tm_batch_column(batch, i, nullable), 0);
   tm_column *c = &batch->columns[i];
   memset(c->data, odd ? GARBAGE : 0, batch->rows * tm_type_width(c->type));

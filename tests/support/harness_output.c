@@ -10,7 +10,8 @@
 static bool check_text(const tm_str *s, const char *name, char *failure) {
   if (s->size <= TM_STR_INLINE) {
     tm_str again = tm_str_make(s->head, s->size);
-    if (memcmp(&again, s, sizeof again) != 0) FAIL("column '%s': bytes behind a short string", name);
+    if (memcmp(&again, s, sizeof again) != 0)
+      FAIL("column '%s': bytes behind a short string", name);
   } else if (memcmp(s->prefix, s->pointer, 4) != 0) {
     FAIL("column '%s': a string's prefix is not its beginning", name);
   }

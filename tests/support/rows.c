@@ -269,7 +269,8 @@ static void set_random(tm_batch *batch, uint32_t column, uint32_t row, uint32_t 
     }
     case TM_PHYSICAL_I64: {
       bool time = c->type.kind == TM_TIMESTAMP;
-      int64_t most = time ? INT64_C(253402300799000000) : INT64_MAX, least = time ? -most : INT64_MIN;
+      int64_t most = time ? INT64_C(253402300799000000) : INT64_MAX,
+              least = time ? -most : INT64_MIN;
       int64_t plain = odd ? odd_integer(k, least, most) : (int64_t)k;
       ((int64_t *)c->data)[row] = c->type.kind == TM_DECIMAL ? (int64_t)decimal : plain;
       break;

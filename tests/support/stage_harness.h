@@ -30,6 +30,7 @@ typedef struct harness_case {
   uint64_t input_rows[HARNESS_PORTS];    /* estimates that bind() sees; 0: unknown */
   bool ordered_input;            /* as bind->ordered_input: batches come in order of `sequence` */
   bool ordinals;                 /* rows carry their number in the table, 1 for the first */
+  bool buffers;                  /* as bind->buffers */
   bool skip_rejects;
   const char *needed;            /* "a b": the only columns that somebody reads; NULL: all */
   void *worker;                  /* for row functions */
@@ -43,10 +44,10 @@ typedef struct harness_mode {
   bool threads;
   uint32_t save;                 /* percent of the calls before which everything is saved, closed,
                                     opened and restored */
-  bool damage;                   /* with save: restores damaged states too, each in a life of its own */
+  bool damage; /* with save: restores damaged states too, each in a life of its own */
   uint64_t close_at;             /* closes instead of that call (1 is the first); 0: never */
   uint64_t fail_at;              /* the nth request for memory fails; 0: none */
-  bool tells;                    /* what is wrong goes to result.failure, instead of failing the test */
+  bool tells; /* what is wrong goes to result.failure, instead of failing the test */
 } harness_mode;
 
 typedef struct harness_result {
