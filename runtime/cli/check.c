@@ -19,7 +19,7 @@ static int check_one(const tm_cli_flags *flags, const char *path) {
       sources += job.plan->nodes[i]->input_count == 0;
       sinks += tm_cli_report_is_output(job.plan, i);
     }
-    printf("%s: fine: %s '%s', %u source%s, %u output%s\n", path,
+    printf("%s: fine: %s '%s', %u source%s, %u output%s\n", path != NULL ? path : "-e",
            job.plan->graph->job.stream ? "stream" : "batch", job.plan->graph->job.pipeline, sources,
            sources == 1 ? "" : "s", sinks, sinks == 1 ? "" : "s");
   }
@@ -29,6 +29,7 @@ static int check_one(const tm_cli_flags *flags, const char *path) {
 
 int tm_cli_check(const tm_cli_flags *flags) {
   int worst = 0;
+  if (flags->text != NULL && flags->script_count == 0) return check_one(flags, NULL);
   if (flags->script_count == 0) {
     tm_error err = {0};
     tm_fail(&err, TM_E_USAGE, "tidemill check wants scripts");

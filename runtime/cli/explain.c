@@ -20,15 +20,16 @@ static int print_plan(const tm_cli_job *job, bool json, tm_error *err) {
 int tm_cli_explain(const tm_cli_flags *flags) {
   tm_error err = {0};
   tm_cli_job job = {0};
-  if (flags->script_count != 1) {
-    tm_fail(&err, TM_E_USAGE, "tidemill explain wants one script");
+  const char *path = flags->script_count > 0 ? flags->scripts[0] : NULL;
+  if (flags->script_count != (flags->text == NULL ? 1u : 0u)) {
+    tm_fail(&err, TM_E_USAGE, "tidemill explain wants one script, - or -e 'LUA'");
     tm_cli_message_print(&err, flags->color, NULL);
     return tm_error_exit(err.code);
   }
   bool json = flags->format != NULL && strcmp(flags->format, "json") == 0;
   tm_cli_flags plain = *flags;
   plain.format = NULL; /* it says how the plan is printed, not the job's stdout */
-  int done = tm_cli_job_open(&job, &plain, flags->scripts[0], &err);
+  int done = tm_cli_job_open(&job, &plain, path, &err);
   if (done == 0) done = print_plan(&job, json, &err);
   if (done < 0) tm_cli_message_print(&err, flags->color, job.text);
   tm_cli_job_close(&job);

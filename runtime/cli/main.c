@@ -9,8 +9,8 @@
 
 const tm_cli_command tm_cli_commands[] = {
   {"run", "SCRIPT | - | -e 'LUA' [flags]", "run a pipeline", tm_cli_run},
-  {"check", "SCRIPT… [flags]", "find what is wrong before any row is read", tm_cli_check},
-  {"explain", "SCRIPT [flags]", "show the plan: steps, types, what is compiled", tm_cli_explain},
+  {"check", "SCRIPT… | -e 'LUA' [flags]", "find what is wrong before any row is read", tm_cli_check},
+  {"explain", "SCRIPT | - | -e 'LUA' [flags]", "show the plan: steps, types, what is compiled", tm_cli_explain},
   {"help", "[COMMAND]", "this list, or the flags of a command", tm_cli_help},
   {"version", "", "the version of this program", tm_cli_version},
   {"prove", "", "show that batch and stream agree", NULL},

@@ -83,12 +83,20 @@ const char *tm_cli_report_path(const tm_bind *bind) {
   return path == NULL || strcmp(path, "-") == 0 ? NULL : path;
 }
 
-static void print_step(const tm_plan *plan, const tm_run_result *result, uint32_t node) {
+/* Steps of the script; those that the planner put between them are nobody's business here. */
+static uint32_t steps_of(const tm_plan *plan) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < plan->node_count; i++) count += !plan->nodes[i]->inserted;
+  return count;
+}
+
+static void print_step(const tm_plan *plan, const tm_run_result *result, uint32_t node,
+                       uint32_t number) {
   const tm_bind *bind = plan->nodes[node];
   const tm_ledger *l = &result->nodes[node];
   char in[32], passed[32], label[80];
   snprintf(label, sizeof label, "%s", bind->name);
-  fprintf(stderr, "%2u of %u  %s ", node + 1, plan->node_count, label);
+  fprintf(stderr, "%2u of %u  %s ", number, steps_of(plan), label);
   for (size_t i = strlen(label); i < 32; i++) fputc('.', stderr);
   fprintf(stderr, " %14s in %14s out\n", grouped(l->in, in), grouped(l->passed, passed));
 }
@@ -102,7 +110,10 @@ static void add_term(char *line, size_t room, uint64_t rows, const char *what) {
 
 void tm_cli_report_done(const tm_plan *plan, const tm_run_result *r, bool steps) {
   const tm_ledger *t = &r->total;
-  for (uint32_t i = 0; steps && i < plan->node_count; i++) print_step(plan, r, i);
+  uint32_t shown = 0;
+  for (uint32_t i = 0; steps && i < plan->node_count; i++) {
+    if (!plan->nodes[i]->inserted) print_step(plan, r, i, ++shown);
+  }
   char in[32], passed[32], rate[32], terms[320] = "";
   add_term(terms, sizeof terms, t->filtered, "filtered");
   add_term(terms, sizeof terms, t->duplicate, "duplicate");
@@ -139,7 +150,9 @@ static bool put_steps(tm_bytes *out, const tm_plan *plan, const tm_run_result *r
   for (uint32_t i = 0; i < plan->node_count; i++) {
     const tm_bind *bind = plan->nodes[i];
     tm_ledger none = {0};
-    if (!tm_bytes_append_text(out, i == 0 ? "{\"name\":" : ",{\"name\":") ||
+    if (bind->inserted) continue;
+    bool first = out->data[out->size - 1] == '[';
+    if (!tm_bytes_append_text(out, first ? "{\"name\":" : ",{\"name\":") ||
         !put_text(out, bind->name) || !tm_bytes_append_text(out, ",\"verb\":") ||
         !put_text(out, bind->verb) ||
         !tm_bytes_format(out, ",\"line\":%d,", bind->script_line) ||

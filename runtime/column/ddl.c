@@ -46,6 +46,9 @@ static bool accept(ddl *d, char c) {
 
 static int expect(ddl *d, char c, const char *where) {
   if (accept(d, c)) return 0;
+  if (*d->at == '\0') {
+    return tm_fail(d->err, TM_E_SCHEMA, "schema: expected '%c' %s, found the end", c, where);
+  }
   return tm_fail(d->err, TM_E_SCHEMA, "schema: expected '%c' %s at position %d, found '%.12s'", c,
                  where, ddl_column(d), d->at);
 }
@@ -131,6 +134,22 @@ static int read_timestamp(ddl *d, tm_type *out) {
   return out->zone == NULL ? -1 : expect(d, ')', "after the zone");
 }
 
+/* What a type of other systems is called here; NULL: not known. */
+static const char *type_elsewhere(const char *word) {
+  static const char *const names[][2] = {
+    {"int", "int64"}, {"integer", "int64"}, {"long", "int64"}, {"bigint", "int64"},
+    {"int8", "int32"}, {"int16", "int32"}, {"smallint", "int32"}, {"float", "float64"},
+    {"double", "float64"}, {"real", "float64"}, {"float32", "float64"}, {"number", "float64"},
+    {"numeric", "decimal"}, {"text", "string"}, {"varchar", "string"}, {"char", "string"},
+    {"boolean", "bool"}, {"datetime", "timestamp"}, {"timestamptz", "timestamp"},
+    {"blob", "bytes"}, {"bytea", "bytes"},
+  };
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (strcasecmp(word, names[i][0]) == 0) return names[i][1];
+  }
+  return NULL;
+}
+
 static int read_type(ddl *d, tm_type *out) {
   char word[WORD_MAX];
   if (!read_word(d, word)) {
@@ -149,7 +168,13 @@ static int read_type(ddl *d, tm_type *out) {
     return 0;
   }
   tm_fail(d->err, TM_E_SCHEMA, "schema: unknown type '%.40s'", word);
-  tm_error_suggest(d->err, word, type_words, TYPE_WORDS);
+  const char *meant = type_elsewhere(word);
+  char note[64];
+  if (meant != NULL) snprintf(note, sizeof note, "did you mean '%s'?", meant);
+  if (meant != NULL) tm_error_token(d->err, word, note);
+  else tm_error_suggest(d->err, word, type_words, SCALAR_WORDS);
+  tm_error_help(d->err, "types are bool int32 int64 float64 decimal(p,s) string bytes date "
+                "timestamp timestamp('Zone')");
   return -1;
 }
 

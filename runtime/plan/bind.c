@@ -167,6 +167,7 @@ tm_bind *tm_bind_inserted(const tm_graph *graph, tm_budget *budget, const char *
   *bind = (tm_bind){
     .arena = graph->arena, .budget = budget, .job = &graph->job, .verb = verb, .name = verb,
     .options = options != NULL ? options : &no_options, .script_line = input->script_line,
+    .inserted = true,
     .input_count = 1, .inputs = {input->output}, .input_rows = {input->rows_estimate},
   };
   bind->stage = tm_stage_find(verb, TM_ROLE_STEP);

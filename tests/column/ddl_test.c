@@ -129,3 +129,16 @@ Test(ddl, random_text) {
     tm_arena_reset(&arena);
   }
 }
+
+Test(ddl, names_of_types_elsewhere_are_known) {
+  static const char *const cases[][2] = {
+    {"a int", "'int64'"}, {"a TEXT", "'string'"}, {"a boolean", "'bool'"},
+    {"a double", "'float64'"}, {"a numeric(4,2)", "'decimal'"}, {"a varchar", "'string'"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    tm_error err = {0};
+    cr_assert_null(tm_schema_parse(&arena, cases[i][0], &err));
+    cr_assert_not_null(strstr(err.note, cases[i][1]), "%s: %s", cases[i][0], err.note);
+    cr_assert_not_null(strstr(err.help, "timestamp"), "the types are listed");
+  }
+}

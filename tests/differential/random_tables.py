@@ -160,6 +160,7 @@ def _many(rng):
 
 
 MAKERS = [
-    _many, _ints32, _ints64, _ints64, _floats, _floats, _decimals, _decimals, _strings, _strings, _strings,
+    _many, _ints32, _ints64, _ints64, _floats, _floats, _decimals, _decimals, _strings, _strings,
+    _strings,
     _bytes, _bools, _dates, _timestamps,
 ]

@@ -186,7 +186,8 @@ static uint32_t extreme_of(const tm_column *by, const uint32_t *rows, uint32_t c
 static char *moment_of(const char *agg, const tm_column *of, const tm_column *by,
                        const uint32_t *rows, uint32_t count) {
   if (strcmp(agg, "corr") == 0) {
-    double xx = (double)covariance(of, of, rows, count), yy = (double)covariance(by, by, rows, count);
+    double xx = (double)covariance(of, of, rows, count),
+           yy = (double)covariance(by, by, rows, count);
     if (count < 2 || xx <= 0 || yy <= 0) return null_cell();
     double r = (double)covariance(of, by, rows, count) / (sqrt(xx) * sqrt(yy));
     return float_cell(r > 1 ? 1 : r < -1 ? -1 : r);
@@ -214,7 +215,8 @@ static char *value_of(const tm_batch *table, const group *g, const agg_spec *spe
   else if (strcmp(agg, "first") == 0) out = rows_cell_text(of, rows[0]);
   else if (strcmp(agg, "last") == 0) out = rows_cell_text(of, rows[count - 1]);
   else if (strcmp(agg, "arg_min") == 0) out = rows_cell_text(of, extreme_of(by, rows, count, 1, 0));
-  else if (strcmp(agg, "arg_max") == 0) out = rows_cell_text(of, extreme_of(by, rows, count, -1, 0));
+  else if (strcmp(agg, "arg_max") == 0)
+    out = rows_cell_text(of, extreme_of(by, rows, count, -1, 0));
   else if (strcmp(agg, "median") == 0) out = quantile_of(of, rows, count, 0.5);
   else if (strcmp(agg, "quantile") == 0) out = quantile_of(of, rows, count, spec->q);
   else out = moment_of(agg, of, by, rows, count);

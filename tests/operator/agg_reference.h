@@ -10,7 +10,8 @@ typedef struct agg_spec {
   double q;
   bool q_given;
   row_function *where, *of_function;
-  void (*where_holds)(row_call *); /* marks that `where` is "n is even", which the reference knows */
+  void (*where_holds)(
+      row_call *); /* marks that `where` is "n is even", which the reference knows */
   const char *of_value;            /* the function is `factor` times this column of int32 */
   int factor;
 } agg_spec;

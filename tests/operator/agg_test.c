@@ -483,10 +483,11 @@ Test(agg, what_overflows_in_between_comes_back) {
                 "9223372036854775807\n", "sum", -1, "-2");
   expect_result("x int64", "9223372036854775807\n9223372036854775807\n9223372036854775806\n",
                 "avg", -1, "9.223372036854776e+18");
-  expect_result("x decimal(38,0)",
-                "99999999999999999999999999999999999999\n99999999999999999999999999999999999999\n"
-                "-99999999999999999999999999999999999998\n-99999999999999999999999999999999999999\n",
-                "sum", -1, "1");
+  expect_result(
+      "x decimal(38,0)",
+      "99999999999999999999999999999999999999\n99999999999999999999999999999999999999\n"
+      "-99999999999999999999999999999999999998\n-99999999999999999999999999999999999999\n",
+      "sum", -1, "1");
   expect_result("x decimal(3,1)", "0.1\n0.2\n0.2\n", "avg", -1, "0.16667");
   expect_result("x decimal(3,0)", "1\n0\n0\n0\n0\n0\n0\n0\n", "avg", -1, "0.1250");
 }
@@ -508,8 +509,9 @@ Test(agg, a_variance_survives_a_large_mean) {
   expect_result("x float64", "1e9\n1.00000000025e9\n", "variance", -1, "0.03125");
   expect_result("x int64", "9223372036854775805\n9223372036854775806\n9223372036854775807\n",
                 "variance", -1, "1.0");
-  expect_result("x decimal(18,2)", "9999999999999999.97\n9999999999999999.98\n9999999999999999.99\n",
-                "stddev", -1, "0.01");
+  expect_result("x decimal(18,2)",
+                "9999999999999999.97\n9999999999999999.98\n9999999999999999.99\n", "stddev", -1,
+                "0.01");
   expect_result("x int32", "5\n", "variance", -1, "null");
   expect_result("x int32", "5\n5\n", "stddev", -1, "0.0");
 }
@@ -526,7 +528,8 @@ Test(agg, quantiles_interpolate) {
 
 Test(agg, without_ordinals_rows_count_as_they_arrive) {
   tm_batch *table = table_from("x int32", "3\n1\nnull\n2\n");
-  agg_spec specs[] = {{.agg = "first", .of = "x", .as = "a"}, {.agg = "last", .of = "x", .as = "b"}};
+  agg_spec specs[] = {{.agg = "first", .of = "x", .as = "a"},
+                      {.agg = "last", .of = "x", .as = "b"}};
   harness_case c = case_of(table, no_keys, 0, specs, 2);
   c.ordinals = false;
   c.ordered_input = true;

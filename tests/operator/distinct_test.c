@@ -25,7 +25,8 @@ TestSuite(distinct, .init = setup, .fini = teardown);
 
 static tm_batch *table_of(uint32_t rows, uint64_t seed, uint32_t distinct) {
   rows_random random = rows_seed(seed);
-  tm_schema *schema = rows_schema(&arena, "x int32, name string, f float64, d decimal(30,2), b bool");
+  tm_schema *schema =
+      rows_schema(&arena, "x int32, name string, f float64, d decimal(30,2), b bool");
   return rows_random_table(budget, schema, rows, &random,
                            (rows_flavour){.distinct = distinct, .null_percent = 25, .odd = true});
 }
@@ -44,7 +45,8 @@ static rows_list different(const tm_batch *table, const uint32_t *columns, uint3
       char *cell = rows_cell_text(&table->columns[columns[i]], row);
       bool zero = table->columns[columns[i]].type.kind == TM_FLOAT64 && strcmp(cell, "-0.0") == 0;
       size_t used = strlen(text);
-      (void)snprintf(text + used, sizeof text - used, "%s%s", i > 0 ? "|" : "", zero ? "0.0" : cell);
+      (void)snprintf(text + used, sizeof text - used, "%s%s", i > 0 ? "|" : "",
+                     zero ? "0.0" : cell);
       free(cell);
     }
     rows_list_add(&all, strdup(text));

@@ -55,7 +55,9 @@ static void fill(tm_column *column, tm_type type, uint32_t rows, uint32_t domain
       case TM_PHYSICAL_F64:
         ((double *)column->data)[i] = n % 4 == 0 ? odd[next_random() % 7] : (double)n / 8;
         break;
-      case TM_PHYSICAL_I128: ((__int128 *)column->data)[i] = (__int128)n * n * (n % 2 ? 1 : -1); break;
+      case TM_PHYSICAL_I128:
+        ((__int128 *)column->data)[i] = (__int128)n * n * (n % 2 ? 1 : -1);
+        break;
       case TM_PHYSICAL_STR: ((tm_str *)column->data)[i] = pick_text(domain); break;
     }
     if (nulls) column->valid[i] = next_random() % 8 != 0;

@@ -207,7 +207,8 @@ function rules.orphans(tree, report)
       local defined = tree.stripped[path]:find("\n[%a][^\n;]*%f[%w_]" .. name .. "%s*[%(=%[]")
       if defined and declared:find("%f[%w_]" .. name .. "%f[^%w_]") then return end
     end
-    report("orphan", path, 1, "no header of its room declares anything of it, and it is no descriptor")
+    local message = "no header of its room declares anything of it, and it is no descriptor"
+    report("orphan", path, 1, message)
   end)
 end
 
