@@ -31,9 +31,9 @@ def make(seed, number, folder):
     name = f"{seed}-{number}"
     rng = Maker(f"tidemill {seed} {number}")
     rng.folder = folder / name
-    shutil.rmtree(rng.folder, ignore_errors=True)
-    rng.folder.mkdir(parents=True)
     while True:
+        shutil.rmtree(rng.folder, ignore_errors=True)
+        rng.folder.mkdir(parents=True)
         del rng.locals[:]
         try:
             flow = _random_flow(rng)
