@@ -22,7 +22,7 @@ function methods.as(self, name)
   end
   local named = {}
   for key, value in pairs(self) do named[key] = value end
-  named.as = name
+  named.label = name -- (as is the method)
   return new(named)
 end
 
@@ -133,7 +133,7 @@ local function is_aggregate(value)
 end
 
 local function entry(a, as, where)
-  local name = as or rawget(a, "as")
+  local name = as or rawget(a, "label")
   local of = rawget(a, "of")
   if name == nil then
     name = type(of) == "string" and of or (of == nil and "count" or nil)
@@ -144,7 +144,7 @@ local function entry(a, as, where)
   end
   local fields = { as = name }
   for key, value in pairs(a) do
-    if key ~= "as" then fields[key] = value end
+    if key ~= "label" then fields[key] = value end
   end
   return fields
 end

@@ -33,10 +33,17 @@ local function add(self, role, of, inputs, options, label)
   return #self.nodes - 1
 end
 
--- "./out//a.csv" and "out/a.csv" are one file.
+-- "./out//a.csv" and "out/x/../a.csv" are one file.
 local function plain_path(path)
-  path = path:gsub("/+", "/"):gsub("/%./", "/")
-  return (path:gsub("^%./", ""))
+  local parts = {}
+  for part in path:gmatch "[^/]+" do
+    if part == ".." and #parts > 0 and parts[#parts] ~= ".." then
+      parts[#parts] = nil
+    elseif part ~= "." then
+      parts[#parts + 1] = part
+    end
+  end
+  return (path:sub(1, 1) == "/" and "/" or "") .. table.concat(parts, "/")
 end
 
 local function claim_path(self, target, line, place)
