@@ -66,12 +66,14 @@ local figures <const> = {
 local by_airline = clean:group_by "airline":agg(figures):sort { "-late", "airline" }
 local by_hour    = clean:group_by("airline", "hour"):agg(figures)
 local routes     = clean:group_by("origin", "dest", "destination"):agg(figures)
+  :top(10, { by = { "-flights", "origin", "dest" } })
 
 -- 4 · Publish: all files appear together when everything has succeeded, or none does.
 return tm.batch {
   name = "flights-eod",
 
   by_airline:to(tm.stdout()),
+  routes:to(tm.stdout()),
   by_hour:to(tm.csv(out .. "/delays-{date}.csv")),
-  routes:top(10, { by = { "-flights", "origin", "dest" } }):to(tm.csv(out .. "/routes-{date}.csv")),
+  routes:to(tm.csv(out .. "/routes-{date}.csv")),
 }

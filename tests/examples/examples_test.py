@@ -89,7 +89,7 @@ def _check_convert():
 
 
 def _check_end_of_day(date, days):
-    """The three reports of a day or of the month, each equal to DuckDB's text."""
+    """The reports of a day or of the month, on stdout and as files, equal to DuckDB's text."""
     out = BUILD / "test-demo"
     shutil.rmtree(out, ignore_errors=True)
     options = ["--date", date, "--param", f"out={out}", "--format", "csv"]
@@ -99,8 +99,12 @@ def _check_end_of_day(date, days):
         return f"exit status {result.status}\n{result.err}"
     peer = duckdb.connect()
     peer.execute(CLEAN.format(days=days or date))
+    files = {name: (out / f"{name}-{date}.csv").read_bytes() for name in ("delays", "routes")}
+    if not result.out.endswith(files["routes"]):
+        return f"stdout does not end with the routes\n{result.out.decode()}"
+    files["stdout"] = result.out[: -len(files["routes"])]
     for name, query in REPORTS.items():
-        text = result.out if name == "stdout" else (out / f"{name}-{date}.csv").read_bytes()
+        text = files[name]
         header, ours = csv_text.read(text)
         cursor = peer.execute(query)
         theirs = [[None if v is None else str(v) for v in row] for row in cursor.fetchall()]
