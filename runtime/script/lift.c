@@ -290,9 +290,9 @@ int tm_lift_any(lua_State *L, int function_index, const tm_function_want *want, 
 
 int tm_lift(lua_State *L, int function_index, const tm_function_want *want, tm_arena *arena,
             tm_function *out, char why[TM_LIFT_WHY_MAX], tm_error *err) {
-  if (tm_lift_is_trusted(L, arena->budget)) {
-    return tm_lift_any(L, function_index, want, arena, out, why, err);
-  }
+  int trusted = tm_lift_is_trusted(L, arena->budget);
+  if (trusted > 0) return tm_lift_any(L, function_index, want, arena, out, why, err);
+  if (trusted < 0) return tm_fail(err, TM_E_MEMORY, "out of memory");
   (void)snprintf(why, TM_LIFT_WHY_MAX, "the Lua library's bytecode is not known");
   out->result = NULL;
   forget(out);

@@ -51,7 +51,7 @@ typedef struct check {
   tm_arena *arena;
   const tm_schema *schema;
   tm_batch batch;
-  const char *fault;
+  bool failed, no_memory;
 } check;
 
 static bool result_equals(lua_State *L, const tm_column *column) {
@@ -91,10 +91,12 @@ static bool probe_holds(lua_State *L, check *c) {
   tm_function function = {.shape = TM_SHAPE_VALUE};
   char why[TM_LIFT_WHY_MAX];
   tm_error err = {0};
-  if (tm_lift_any(L, -1, &want, c->arena, &function, why, &err) != 1) return false;
   tm_expr_run run = {.batch = &c->batch, .arena = c->arena};
   tm_column column = {0};
-  if (tm_expr_evaluate(&run, function.trees, 1, &column, &err) != 0) return false;
+  int lifted = tm_lift_any(L, -1, &want, c->arena, &function, why, &err);
+  if (lifted == 1 && tm_expr_evaluate(&run, function.trees, 1, &column, &err) != 0) lifted = -1;
+  c->no_memory = c->no_memory || lifted < 0;
+  if (lifted != 1) return false;
   lua_pushvalue(L, -1);
   push_row(L);
   if (run.missed_count > 0 || lua_pcall(L, 1, 1, 0) != LUA_OK) {
@@ -109,8 +111,7 @@ static bool probe_holds(lua_State *L, check *c) {
 static int run_probes(lua_State *L) {
   check *c = lua_touserdata(L, 1);
   luaL_checkstack(L, 16, NULL);
-  c->fault = "probes";
-  if (luaL_loadbufferx(L, probes, sizeof probes - 1, "=probes", "t") != LUA_OK) return 0;
+  if (luaL_loadbufferx(L, probes, sizeof probes - 1, "=probes", "t") != LUA_OK) return lua_error(L);
   lua_call(L, 0, 1);
   lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
   for (lua_Integer i = 1; i <= count; i++) {
@@ -118,11 +119,14 @@ static int run_probes(lua_State *L) {
     if (!probe_holds(L, c)) return 0;
     lua_pop(L, 1);
   }
-  if (count > 0) c->fault = NULL;
+  c->failed = count == 0;
   return 0;
 }
 
-static bool check_state(lua_State *L, tm_arena *arena) {
+enum { UNCHECKED, TRUSTED, REFUSED };
+
+/* UNCHECKED: memory ran out. */
+static int check_state(lua_State *L, tm_arena *arena) {
   int64_t i = 7, j = -3, n = 0;
   double f = 2.5;
   uint8_t b = 1, null = 0;
@@ -138,30 +142,31 @@ static bool check_state(lua_State *L, tm_arena *arena) {
   c.schema = tm_schema_parse(arena, "i int64 not null, j int64 not null, f float64 not null,"
                                     "s string not null, b bool not null, n int64", &err);
   c.batch = (tm_batch){.schema = c.schema, .rows = 1, .selected = 1, .columns = columns};
-  c.fault = "memory";
-  if (c.schema == NULL) return false;
+  c.failed = true;
+  if (c.schema == NULL) return UNCHECKED;
   lua_pushcfunction(L, run_probes);
   lua_pushlightuserdata(L, &c);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
-  return c.fault == NULL;
+  int status = lua_pcall(L, 1, 0, 0);
+  if (status != LUA_OK) lua_pop(L, 1);
+  if (status == LUA_ERRMEM || c.no_memory) return UNCHECKED;
+  return status == LUA_OK && !c.failed ? TRUSTED : REFUSED;
 }
-
-enum { UNCHECKED, TRUSTED, REFUSED };
 
 /* Two threads that ask at once both check, and find the same. */
 static _Atomic int verdict = UNCHECKED;
 
-bool tm_lift_is_trusted(lua_State *L, tm_budget *budget) {
+int tm_lift_is_trusted(lua_State *L, tm_budget *budget) {
   if (atomic_load(&verdict) == UNCHECKED) {
     tm_arena arena;
     tm_arena_init(&arena, budget);
-    bool trusted = check_state(L, &arena);
+    int found = check_state(L, &arena);
     tm_arena_deinit(&arena);
-    atomic_store(&verdict, trusted ? TRUSTED : REFUSED);
-    if (!trusted) {
+    atomic_store(&verdict, found);
+    if (found == REFUSED) {
       tm_log(TM_LOG_WARNING, "the Lua library's bytecode is not what tidemill knows: row functions "
                              "are not compiled");
     }
   }
-  return atomic_load(&verdict) == TRUSTED;
+  int found = atomic_load(&verdict);
+  return found == UNCHECKED ? -1 : found == TRUSTED;
 }

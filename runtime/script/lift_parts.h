@@ -112,7 +112,7 @@ const tm_expr *tm_lift_execute_function(tm_lift_ctx *ctx, int function, int dept
 int tm_lift_finish(tm_lift_ctx *ctx, const tm_expr *outcome, tm_function *out);
 
 /* lift_check.c: whether this Lua's bytecode means what lift thinks; once a process. */
-bool tm_lift_is_trusted(lua_State *L, tm_budget *budget);
+int tm_lift_is_trusted(lua_State *L, tm_budget *budget); /* 1, 0; -1: no memory to find out */
 /* tm_lift without that question. */
 int tm_lift_any(lua_State *L, int function_index, const tm_function_want *want, tm_arena *arena,
                 tm_function *out, char why[TM_LIFT_WHY_MAX], tm_error *err);

@@ -409,3 +409,74 @@ Test(lift, inferred_types) {
   tm_batch_release(batch);
   tm_lift_harness_deinit(&h);
 }
+
+/* ---------------------------------------------------------------- bounds */
+
+enum { LONG_MAX = 40000 };
+
+static void check_long(const char *text, const example *x) {
+  tm_lift_harness h;
+  tm_lift_report report;
+  tm_lift_harness_init(&h, &text, 1);
+  tm_batch *batch = tm_lift_rows(&h, 1, 200, 5, 100, false);
+  tm_lift_harness_run(&h, 0, TM_SHAPE_VALUE, 1, NULL, batch, &report);
+  check(x, &report, "long");
+  tm_batch_release(batch);
+  tm_lift_harness_deinit(&h);
+}
+
+/* `head`, then `part` with the numbers from 0, then `tail`. */
+static void repeat(char *out, const char *head, const char *part, int count, const char *tail) {
+  size_t size = (size_t)snprintf(out, LONG_MAX, "%s", head);
+  for (int i = 0; i < count; i++) {
+    for (const char *at = part; *at != '\0'; at++) {
+      if (*at == '#') size += (size_t)snprintf(out + size, LONG_MAX - size, "%d", i);
+      else out[size++] = *at;
+    }
+  }
+  snprintf(out + size, LONG_MAX - size, "%s", tail);
+}
+
+Test(lift, large_functions) {
+  static char text[LONG_MAX];
+  repeat(text, "function(r) local v = 0 ", "if r.k > # then v = v + # else v = v * 2 end ", 100,
+         "return v end");
+  check_long(text, &(example){L, "values that meet a hundred times", NULL, 0});
+  repeat(text, "function(r) return ", "r.k == # or ", 300, "false end");
+  check_long(text, &(example){L, "a chain of 300", NULL, 0});
+  repeat(text, "function(r) return ", "r.k == # or ", 700, "false end");
+  check_long(text, &(example){N, "a chain of 700", "too deep", 0});
+  repeat(text, "function(r) local t = 0 ", "local x# = r.bb and 1 or 2.5 t = t + x# ", 30,
+         "return t end");
+  check_long(text, &(example){N, "kinds that vary 30 times", "too many ways", 0});
+  repeat(text, "function(r) ", "if r.k == # then return 'v#' end ", 200, "return r.s end");
+  check_long(text, &(example){L, "200 returns", NULL, 0});
+}
+
+Test(lift, memory_runs_out) {
+  static const char *const one[] = {
+    "function(r) if info[r.t] then return pick(r.i, 5) + #(r.s or '') * codes[r.t] end return 1 end",
+  };
+  tm_lift_harness h;
+  tm_lift_harness_init(&h, one, 1);
+  const tm_function_source *source = tm_value_get(h.functions, "f0000")->function;
+  tm_function_want want = {.shape = TM_SHAPE_VALUE, .input_count = 1, .inputs = {h.schema},
+                           .verb = "with", .name = "x"};
+  int status = -1;
+  for (uint64_t nth = 1; nth < 2000 && status != 0; nth++) {
+    tm_arena arena;
+    tm_function *f = NULL;
+    tm_error err = {0};
+    tm_arena_pool_clear();
+    tm_arena_init(&arena, h.budget);
+    tm_memory_fail_at(nth);
+    status = source->bind(source, &want, &arena, &f, &err);
+    tm_memory_fail_at(0);
+    if (status == 0) cr_expect_not_null(f->trees, "lifting goes on once there is memory");
+    cr_expect(status == 0 || err.code == TM_E_MEMORY, "request %llu: E%d %s",
+              (unsigned long long)nth, err.code, err.message);
+    tm_arena_deinit(&arena);
+  }
+  cr_expect_eq(status, 0);
+  tm_lift_harness_deinit(&h);
+}
