@@ -13,6 +13,7 @@ With words only the suites whose name holds one of them run: `make test ONLY=gol
 import argparse
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -88,7 +89,7 @@ def run(name, command, more, options):
     environment = {**os.environ, **SANITIZERS, **more, "TM_TEST_SEED": options.seed}
     if options.long:
         environment["TM_TEST_LONG"] = "1"
-    start = time.monotonic()
+    start, cpu = time.monotonic(), cpu_seconds()
     try:
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -101,9 +102,15 @@ def run(name, command, more, options):
     if failed > 0:
         print(output.rstrip())
         print(f"(exit status {status} of: {' '.join(command)})")
-    print(f"{name:<48} {passed:>6} passed {failed:>4} failed {time.monotonic() - start:>7.1f} s",
-          flush=True)
+    print(f"{name:<48} {passed:>6} passed {failed:>4} failed {time.monotonic() - start:>7.1f} s "
+          f"{cpu_seconds() - cpu:>7.1f} s cpu", flush=True)
     return passed, failed
+
+
+def cpu_seconds():
+    """Processor time of all suites that have ended, their children included."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main():
