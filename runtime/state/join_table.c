@@ -116,22 +116,19 @@ static bool grow_heads(tm_join_table *t, tm_join_partition *p, uint32_t count) {
   uint32_t *grown = tm_realloc(t->budget, p->heads, p->head_capacity * sizeof *grown,
                                capacity * sizeof *grown);
   if (grown == NULL) return false;
-  p->heads = grown;
+  memset(grown + p->head_capacity, 0xff, (capacity - p->head_capacity) * sizeof *grown);
+  p->heads = grown; /* TM_ROW_NONE: no row yet */
   p->head_capacity = capacity;
   return true;
 }
 
-static void link_rows(tm_join_table *t, tm_join_partition *p, uint32_t known, uint32_t chunk,
-                      const uint32_t *rows, const uint32_t *ids, uint32_t count) {
+/* New keys have no row yet; their ids do not always come in the order of the rows. */
+static void link_rows(tm_join_table *t, tm_join_partition *p, uint32_t chunk, const uint32_t *rows,
+                      const uint32_t *ids, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
-    uint32_t row = chunk << TM_CHUNK_BITS | rows[i];
-    if (ids[i] >= known) { /* ids come in order of appearance */
-      known = ids[i] + 1;
-      t->next[row] = TM_ROW_NONE;
-    } else {
-      t->next[row] = p->heads[ids[i]];
-      p->unique = false;
-    }
+    uint32_t row = chunk << TM_CHUNK_BITS | rows[i], head = p->heads[ids[i]];
+    p->unique &= head == TM_ROW_NONE;
+    t->next[row] = head;
     p->heads[ids[i]] = row;
   }
 }
@@ -154,13 +151,12 @@ int tm_join_table_build(tm_join_table *t, uint32_t lane, uint32_t chunk, const t
       hashes[count] = c->hashes[i];
       count += c->usable[i] && partition_of(t, c->hashes[i]) == lane;
     }
-    uint32_t known = tm_key_table_count(p->keys);
     if (tm_key_table_insert(p->keys, k.columns, rows, count, hashes, ids) < 0 ||
         !grow_heads(t, p, tm_key_table_count(p->keys))) {
       done = no_memory(err);
       break;
     }
-    link_rows(t, p, known, chunk, rows, ids, count);
+    link_rows(t, p, chunk, rows, ids, count);
   }
   tm_batch_release(k.owner);
   return done;
