@@ -10,15 +10,13 @@
 
 #include "expr/function.h"
 
-#define TM_LIFT_IS_HERE 1
 enum { TM_LIFT_WHY_MAX = 256 };
 
 /* Lifts the Lua function at function_index. All of `out` that is kept lives in the arena.
  *  1: lifted. Fills trees, keep, result (types inferred or as declared; not_null where proved),
  *     column_count, columns, may_raise, pure, text. shape, source and call are the caller's.
  *  0: not liftable: `why` names the construct and its line ("line 12: calls an unknown function").
- *     Where all types are known all the same, out->result is set (else NULL), and out->columns
- *     names the columns that it reads (else NULL: any).
+ *     Where all types are known all the same, out->result is set (else NULL).
  * -1: a plan error: an unknown column, types that cannot go together, an assigned upvalue, memory.
  * want->shape decides how the returned value is taken. The stack is left as it was. */
 int tm_lift(lua_State *L, int function_index, const tm_function_want *want, tm_arena *arena,

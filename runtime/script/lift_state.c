@@ -42,7 +42,8 @@ static bool all_tables_equal(const tm_lift_state *a, const tm_lift_state *b) {
 }
 
 static uint64_t sym_hash(uint64_t hash, tm_sym value) {
-  uint64_t word = (uint64_t)value.kind << 32 ^ (uint64_t)value.index ^ (uint64_t)value.unit_us << 40;
+  uint64_t word = (uint64_t)value.kind << 32 ^ (uint64_t)value.index;
+  word ^= (uint64_t)value.unit_us << 40;
   return tm_hash_combine(hash, word ^ (value.x == NULL ? 0 : (uint64_t)value.x->id << 8));
 }
 
@@ -95,7 +96,8 @@ const tm_expr *tm_lift_stop_leaf(tm_lift_ctx *ctx, const tm_lua_proto *proto, in
   uint64_t hash = tm_lift_state_hash(proto, pc, state);
   for (uint32_t i = ctx->leaf_count; i-- > 0;) {
     tm_lift_leaf *leaf = &ctx->leaves[i];
-    bool same_place = leaf->hash == hash && !leaf->returns && leaf->proto == proto && leaf->pc == pc &&
+    if (leaf->hash != hash) continue;
+    bool same_place = !leaf->returns && leaf->proto == proto && leaf->pc == pc &&
                       leaf->state->reg_count == state->reg_count;
     if (!same_place || !tm_lift_states_equal(proto, pc, leaf->state, state)) continue;
     leaf->state->facts = tm_lift_common_facts(leaf->state->facts, state->facts);

@@ -455,7 +455,8 @@ Test(lift, large_functions) {
 
 Test(lift, memory_runs_out) {
   static const char *const one[] = {
-    "function(r) if info[r.t] then return pick(r.i, 5) + #(r.s or '') * codes[r.t] end return 1 end",
+    "function(r) if info[r.t] then return pick(r.i, 5) + #(r.s or '') * codes[r.t] end\n"
+    "return 1 end",
   };
   tm_lift_harness h;
   tm_lift_harness_init(&h, one, 1);
