@@ -21,12 +21,25 @@ static void place(tm_error *err, const tm_graph *graph, const tm_bind *bind) {
   }
 }
 
-static int unknown_verb(const tm_node *node, tm_error *err) {
-  const char *names[VERBS_MAX];
+/* The verbs of a role, aliases too, without the planner's own. */
+static size_t list_verbs(tm_arena *arena, tm_stage_role role, const char **names) {
   size_t count = 0;
   for (const tm_stage *const *at = tm_stage_table; *at != NULL && count < VERBS_MAX; at++) {
-    if (tm_stage_role_of(*at) == node->role) names[count++] = (*at)->name;
+    if (tm_stage_role_of(*at) != role || strcmp((*at)->name, "exchange") == 0) continue;
+    names[count++] = (*at)->name;
+    for (const char *word = (*at)->aliases; word != NULL && *word != '\0' && count < VERBS_MAX;) {
+      size_t size = strcspn(word, " ");
+      names[count] = tm_arena_text(arena, word, size);
+      count += names[count] != NULL;
+      word += size + strspn(word + size, " ");
+    }
   }
+  return count;
+}
+
+static int unknown_verb(const tm_graph *graph, const tm_node *node, tm_error *err) {
+  const char *names[VERBS_MAX];
+  size_t count = list_verbs(graph->arena, node->role, names);
   if (tm_error_nearest(node->verb, names, count) == NULL) {
     return tm_fail(err, TM_E_UNSUPPORTED, "'%s' is not in this version of tidemill yet",
                    node->verb);
@@ -143,7 +156,7 @@ static int bind_node(const tm_graph *graph, uint32_t index, tm_budget *budget, t
     return tm_fail(err, TM_E_COLUMNS, "two steps are named '%s'", node->name);
   }
   bind->stage = tm_stage_find(node->verb, node->role);
-  if (bind->stage == NULL) return unknown_verb(node, err);
+  if (bind->stage == NULL) return unknown_verb(graph, node, err);
   if (set_inputs(bind, node, nodes, err) < 0) return -1;
   return bind_stage(graph, what_of(graph, node), bind, err);
 }

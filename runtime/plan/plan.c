@@ -88,9 +88,28 @@ static void want_upwards(planner *p) {
 
 /* ---------------------------------------------------------------- assembling */
 
+static bool is_named(const planner *p, const char *name) {
+  for (uint32_t i = 0; i < p->graph->count; i++) {
+    if (strcmp(p->bound[i]->name, name) == 0) return true;
+  }
+  for (uint32_t i = 0; i < p->plan->node_count; i++) {
+    if (strcmp(p->plan->nodes[i]->name, name) == 0) return true;
+  }
+  return false;
+}
+
+/* Every step has a name of its own, the planner's too. */
+static int name_inserted(planner *p, tm_bind *bind) {
+  for (int n = 2; bind->name != NULL && is_named(p, bind->name); n++) {
+    bind->name = tm_arena_format(p->graph->arena, "%s %d", bind->verb, n);
+  }
+  return bind->name == NULL ? no_memory(p) : 0;
+}
+
 static int add_node(planner *p, tm_bind *bind, spread how) {
   tm_plan *plan = p->plan;
   assert(plan->node_count < p->capacity);
+  if (bind->inserted && name_inserted(p, bind) < 0) return -1;
   bind->node = plan->node_count;
   p->spreads[plan->node_count] = how;
   plan->nodes[plan->node_count] = bind;
@@ -236,6 +255,7 @@ static int connect_endpoint(planner *p, uint32_t sink) {
   if (first == NULL) return -1;
   if (order == NULL || hidden == NULL) return no_memory(p);
   int from = add_node(p, first, SPREAD_NONE);
+  if (from < 0) return -1;
   for (uint32_t i = 0; i < p->graph->count; i++) {
     if (!refuses_into(p, i, sink)) continue;
     add_edge(p, p->place[i], (uint32_t)from, 0, true);

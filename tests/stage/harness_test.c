@@ -56,7 +56,8 @@ static tm_flow adder_push(void *self, uint32_t port, tm_batch *taken, tm_out *ou
   int64_t *values = taken->columns[0].data;
   uint32_t count = fault == READS_DEAD_ROWS ? taken->rows : taken->selected;
   for (uint32_t i = 0; i < count; i++) {
-    a->sum += values[fault == READS_DEAD_ROWS ? i : tm_batch_row(taken, i)];
+    uint32_t row = fault == READS_DEAD_ROWS ? i : tm_batch_row(taken, i);
+    a->sum = (int64_t)((uint64_t)a->sum + (uint64_t)values[row]);
   }
   if (fault == WRITES_TO_SHARED) values[tm_batch_row(taken, 0)] = 0;
   a->env.ledger->absorbed += taken->selected - (fault == LOSES_BOOKS);
