@@ -110,6 +110,7 @@ static int sniff_columns(tm_arena *arena, tm_arena *scratch, const tm_format_opt
   tm_csv_record r;
   int got = next_record(arena, o, &s, &r);
   if (got < 0) return no_memory(err);
+  if (got == 0 && !s.whole) return tm_guess_fail_long(file, err);
   if (got == 0) {
     tm_fail(err, TM_E_FORMAT, "%s is empty: there is nothing to sniff a schema from", file);
     return tm_error_help(err, "give it one: schema = \"id int64, name string\"");

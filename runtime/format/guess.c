@@ -62,6 +62,12 @@ tm_type tm_guess_type(const tm_guess *g) {
   return tm_type_of(TM_STRING);
 }
 
+int tm_guess_fail_long(const char *file, tm_error *err) {
+  tm_fail(err, TM_E_FORMAT, "%s: the first record is longer than the 64 KiB that sniffing reads",
+          file);
+  return tm_error_help(err, "give it a schema: schema = \"id int64, name string\"");
+}
+
 static bool is_taken(const char *const *names, uint32_t count, uint32_t but, const char *name) {
   for (uint32_t i = 0; i < count; i++) {
     if (i != but && names[i] != NULL && strcmp(names[i], name) == 0) return true;

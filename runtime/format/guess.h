@@ -16,6 +16,8 @@ typedef struct tm_guess {
 void tm_guess_add(tm_guess *guess, const char *text, size_t size);
 tm_type tm_guess_type(const tm_guess *guess);
 
+/* The first record is not whole within the sample: TM_E_FORMAT. -1. */
+int tm_guess_fail_long(const char *file, tm_error *err);
 /* Makes names differ: a name that was there before gets _1, _2 …; an empty one is column_<n>.
  * 0, or -1: out of memory. */
 int tm_guess_names(tm_arena *arena, const char **names, uint32_t count);

@@ -133,6 +133,7 @@ static int read_lines(sniffer *s, const tm_json_text *text, size_t size, bool wh
                             ? NULL
                             : tm_json_document_visit(text, (uint32_t)at, (uint32_t)stop, s, hear);
     if (s->failed) return tm_fail(err, TM_E_MEMORY, "sniffing: out of memory");
+    if (wrong != NULL && end == NULL && !whole) return tm_guess_fail_long(file, err);
     if (wrong != NULL && documents == 0) {
       tm_fail(err, TM_E_FORMAT, "%s: the first line is no JSON object: %s", file, wrong);
       return tm_error_help(err, "JSON lines have one object a line: {\"id\":1,\"name\":\"a\"}");

@@ -116,6 +116,9 @@ int tm_msgpack_sniff(tm_arena *arena, const tm_format_options *options, const tm
       continue;
     }
     if (documents > 0 && !whole) break; /* the sample ends inside of a record */
+    tm_msgpack_value ignored;
+    bool cut = tm_msgpack_skip((const uint8_t *)data, 0, (uint32_t)size, &ignored, &at) != NULL;
+    if (!whole && cut && size >= TM_SNIFF_BYTES) return tm_guess_fail_long(file, err);
     return tm_fail(err, TM_E_FORMAT, "%s: is no stream of MessagePack maps: %s", file, wrong);
   }
   return answer(&s, file, out, err);

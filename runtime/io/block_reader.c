@@ -304,6 +304,10 @@ static tm_block_answer look(tm_block_reader *r, tm_block **out, tm_error *err) {
   if (r->layout == NULL) {
     int begun = begin_file(r, err);
     if (begun < 0) return TM_BLOCK_FAILED;
+    if (begun == 0 && r->used >= r->reading->record_bytes_max) {
+      return (tm_block_answer)tm_fail(err, TM_E_FORMAT, "%s: its header has no end",
+                                      r->files->items[r->file].name);
+    }
     if (begun == 0) return TM_BLOCK_LATER;
   }
   if (r->skipping) return skip_record(r, err);

@@ -152,6 +152,9 @@ static void compare(const rig *r, unsigned columns, const char *text, size_t siz
 static void run(const char *alphabet, tm_format_options options, unsigned rounds, uint64_t seed) {
   static const char *const ddl[] = {"a string", "a string, b string",
                                     "a string, b string, c string"};
+  const char *given = getenv("TM_TEST_SEED");
+  if (given != NULL) seed += 100 * strtoull(given, NULL, 10);
+  if (getenv("TM_TEST_LONG") != NULL) rounds *= 20;
   rows_random random = rows_seed(seed);
   rig r = rig_default("csv", NULL);
   r.options = options;

@@ -110,6 +110,21 @@ Test(sniff, not_the_format) {
   expect_error("msgpack", "hello", "no stream of MessagePack maps");
 }
 
+Test(sniff, a_first_record_beyond_the_sample) {
+  static const char *const starts[] = {"a,\"", "{\"a\":\"", "\x81\xa1" "a\xdb\x7f\xff\xff\xff"};
+  static const char *const formats[] = {"csv", "jsonl", "msgpack"};
+  char *text = malloc(TM_SNIFF_BYTES);
+  for (int i = 0; i < 3; i++) {
+    tm_error err = {0};
+    memset(text, 'x', TM_SNIFF_BYTES);
+    memcpy(text, starts[i], strlen(starts[i]));
+    sniff(formats[i], rig_default("csv", "").options, text, TM_SNIFF_BYTES, false, &err);
+    cr_expect_eq(err.code, TM_E_FORMAT);
+    cr_expect_not_null(strstr(err.message, "longer than"), "%s: %s", formats[i], err.message);
+  }
+  free(text);
+}
+
 Test(sniff, guesses_alone) {
   tm_guess g = {0};
   cr_expect_eq(tm_guess_type(&g).kind, TM_STRING);

@@ -157,6 +157,19 @@ Test(block_reader, message_pack_is_cut_between_maps) {
   cr_expect_eq(err.code, TM_E_FORMAT);
 }
 
+Test(block_reader, a_header_without_end) {
+  char text[3000];
+  memset(text, 'x', sizeof text);
+  text[0] = '"';
+  scratch_write("a.csv", text, sizeof text);
+  tm_source_files files = files_of(scratch_path("a.csv"));
+  tm_reading reading = reading_of("csv", "a int64", 100);
+  reading.record_bytes_max = 1000;
+  tm_error err = {0};
+  describe(&reading, &files, &err);
+  cr_expect_eq(err.code, TM_E_FORMAT);
+}
+
 Test(block_reader, a_failure_is_told_once) {
   scratch_text("a.csv", "x,y\n1,2\n");
   tm_source_files files = files_of(scratch_path("a.csv"));
