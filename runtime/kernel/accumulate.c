@@ -143,6 +143,21 @@ static ALWAYS_INLINE uint32_t products_loop(const tm_grouped *in, const tm_colum
   return in->count;
 }
 
+uint32_t tm_accumulate_narrow_products(const tm_grouped *in, const tm_column *a,
+                                       const tm_column *b, uint32_t from, int64_t *restrict sums) {
+  const int32_t *restrict x = a->data, *restrict y = b->data;
+  assert(tm_type_width(a->type) == 4 && tm_type_width(b->type) == 4);
+  for (uint32_t i = from; i < in->count; i++) {
+    uint32_t row = in->rows != NULL ? in->rows[i] : i;
+    uint32_t group = in->groups != NULL ? in->groups[i] : 0;
+    if (tm_column_is_null(a, row) || tm_column_is_null(b, row)) continue;
+    int64_t sum;
+    if (__builtin_add_overflow(sums[group], (int64_t)x[row] * y[row], &sum)) return i;
+    sums[group] = sum;
+  }
+  return in->count;
+}
+
 uint32_t tm_accumulate_products(const tm_grouped *in, const tm_column *a, const tm_column *b,
                                 uint32_t from, __int128 *sums) {
   bool narrow_a = tm_type_width(a->type) == 4, narrow_b = tm_type_width(b->type) == 4;

@@ -28,7 +28,10 @@ uint32_t tm_accumulate_sum(const tm_grouped *in, const tm_column *values, uint32
 /* The same for long decimals, in 128 bits. */
 uint32_t tm_accumulate_sum_wide(const tm_grouped *in, const tm_column *values, uint32_t from,
                                 __int128 *sums);
-/* Products of two columns of int32, int64 or short decimals where both are there. */
+/* Products of two columns of int32 where both are there. */
+uint32_t tm_accumulate_narrow_products(const tm_grouped *in, const tm_column *a,
+                                       const tm_column *b, uint32_t from, int64_t *sums);
+/* Of int32, int64 or short decimals. */
 uint32_t tm_accumulate_products(const tm_grouped *in, const tm_column *a, const tm_column *b,
                                 uint32_t from, __int128 *sums);
 

@@ -15,7 +15,9 @@ static const tm_part_class *class_of(const tm_part_spec *spec) {
     case TM_PART_SUM:
       return tm_type_physical(spec->type) == TM_PHYSICAL_I128 ? &tm_part_class_wide_sum
                                                               : &tm_part_class_sum;
-    case TM_PART_PRODUCTS: return &tm_part_class_wide_sum;
+    case TM_PART_PRODUCTS:
+      return tm_type_width(spec->type) == 4 && tm_type_width(spec->by_type) == 4
+                 ? &tm_part_class_sum : &tm_part_class_wide_sum;
     case TM_PART_FLOATS:
     case TM_PART_FLOAT_PRODUCTS: return &tm_part_class_float;
     case TM_PART_LEAST:

@@ -11,6 +11,8 @@
 
 #include "kernel/exact_sum.h"
 
+enum { AHEAD = 16 }; /* rows whose entries are asked for before their turn: many are not cached */
+
 typedef struct float_part {
   tm_part part;
   tm_exact_sum *sums; /* an entry a group; of products two: of the nearest doubles and the rests */
@@ -47,6 +49,7 @@ static inline __attribute__((always_inline)) bool add_values(
   }
   if (groups != NULL && a == NULL && b == NULL) {
     for (uint32_t i = 0; i < count; i++) {
+      if (i + AHEAD < count) __builtin_prefetch(&sums[groups[i + AHEAD] * (size_t)each], 1);
       if (tm_exact_sum_add(&sums[groups[i] * (size_t)each], values[i], &memory) < 0) return false;
     }
     return true;

@@ -122,23 +122,27 @@ static bool is_better(const tm_part *part, const pick *new, const pick *old) {
   return last ? order > 0 : order < 0;
 }
 
-static bool offer(pick_part *p, uint32_t group, const pick *new) {
+static bool replace(pick_part *p, pick *old, const pick *new) {
   const tm_part_spec *spec = p->part.spec;
-  pick *old = &p->picks[group];
-  if (!is_better(&p->part, new, old)) return true;
-  tm_str by = old->by, value = old->value;
-  if (is_text(spec->type)) {
+  tm_str by = new->by, value = new->value;
+  if (p->heap != NULL && is_text(spec->type)) {
     static const tm_str empty;
-    const tm_str *text = new->is_null ? &empty : &new->value;
-    if (!tm_part_keep_text(p->heap, &p->live, text, &value)) return false;
-  } else {
-    value = new->value;
+    value = old->value;
+    if (!tm_part_keep_text(p->heap, &p->live, new->is_null ? &empty : &new->value, &value)) {
+      return false;
+    }
   }
-  if (!has_by(&p->part)) by = new->by;
-  else if (!is_text(spec->by_type)) by = new->by;
-  else if (!tm_part_keep_text(p->heap, &p->live, &new->by, &by)) return false;
+  if (p->heap != NULL && has_by(&p->part) && is_text(spec->by_type)) {
+    by = old->by;
+    if (!tm_part_keep_text(p->heap, &p->live, &new->by, &by)) return false;
+  }
   *old = (pick){by, value, new->place, new->ordinal, true, new->is_null};
   return true;
+}
+
+static bool offer(pick_part *p, uint32_t group, const pick *new) {
+  pick *old = &p->picks[group];
+  return !is_better(&p->part, new, old) || replace(p, old, new);
 }
 
 static bool compact(pick_part *p) {
@@ -169,30 +173,39 @@ static bool pick_grow(tm_part *part, uint32_t capacity) {
   return tm_part_array(part, &p->picks, sizeof *p->picks, capacity);
 }
 
-/* Most rows of first and last are decided by their place alone. */
-static bool is_settled(const tm_part *part, const pick *old, uint64_t place, uint64_t ordinal) {
-  if (!old->there || has_by(part)) return false;
-  if (part->spec->kind == TM_PART_FIRST) {
-    return place > old->place || (place == old->place && ordinal > old->ordinal);
+/* first and last: nearly every row is decided by its place alone. Rows of a batch mostly ascend, so
+ * last begins with the last one: a group's value is then replaced once a batch. */
+static bool add_by_place(pick_part *p, const tm_part_rows *in) {
+  const bool last = p->part.spec->kind == TM_PART_LAST;
+  const uint64_t place = in->ordinals != NULL ? in->place : 0;
+  for (uint32_t n = 0; n < in->rows.count; n++) {
+    uint32_t i = last ? in->rows.count - 1 - n : n;
+    uint32_t row = in->rows.rows != NULL ? in->rows.rows[i] : i;
+    if (tm_column_is_null(in->value, row)) continue;
+    pick *old = &p->picks[in->rows.groups != NULL ? in->rows.groups[i] : 0];
+    uint64_t ordinal = in->ordinals != NULL ? in->ordinals[row] : in->arrival + row;
+    bool same = place == old->place && ordinal == old->ordinal;
+    bool later = place != old->place ? place > old->place : ordinal > old->ordinal;
+    if (old->there && !same && later != last) continue;
+    pick new = {.value = rank(in->value, row), .place = place, .ordinal = ordinal, .there = true};
+    if (old->there && same && !is_better(&p->part, &new, old)) continue;
+    if (!replace(p, old, &new)) return false;
   }
-  return place < old->place || (place == old->place && ordinal < old->ordinal);
+  return compact(p);
 }
 
 static bool pick_add(tm_part *part, const tm_part_rows *in) {
   pick_part *p = (pick_part *)part;
-  bool by = has_by(part);
+  if (!has_by(part)) return add_by_place(p, in);
   for (uint32_t i = 0; i < in->rows.count; i++) {
     uint32_t row = in->rows.rows != NULL ? in->rows.rows[i] : i;
-    uint32_t group = in->rows.groups != NULL ? in->rows.groups[i] : 0;
-    bool null = tm_column_is_null(in->value, row);
-    if (by ? tm_column_is_null(in->by, row) : null) continue;
-    uint64_t place = in->ordinals != NULL ? in->place : 0;
-    uint64_t ordinal = in->ordinals != NULL ? in->ordinals[row] : in->arrival + row;
-    if (is_settled(part, &p->picks[group], place, ordinal)) continue;
-    pick new = {.place = place, .ordinal = ordinal, .there = true, .is_null = null};
-    if (by) new.by = rank_by(in->by, row);
-    if (!null) new.value = rank(in->value, row);
-    if (!offer(p, group, &new)) return false;
+    if (tm_column_is_null(in->by, row)) continue;
+    pick new = {.by = rank_by(in->by, row), .there = true};
+    new.place = in->ordinals != NULL ? in->place : 0;
+    new.ordinal = in->ordinals != NULL ? in->ordinals[row] : in->arrival + row;
+    new.is_null = tm_column_is_null(in->value, row);
+    if (!new.is_null) new.value = rank(in->value, row);
+    if (!offer(p, in->rows.groups != NULL ? in->rows.groups[i] : 0, &new)) return false;
   }
   return compact(p);
 }

@@ -1,5 +1,5 @@
-/* state/accumulator_sum.c: exact sums of integers: values of 64 bits in an array of int64, long
- * decimals and products in one of 128 bits.
+/* state/accumulator_sum.c: exact sums of integers: values of 64 bits and products of two int32 in an
+ * array of int64, long decimals and other products in one of 128 bits.
  *
  * Where an entry overflows, it wraps and the wrap is counted beside it: the sum is
  * carry * 2^64 + entry (or 2^128). Carries have an array only once there is one. Whether the total
@@ -66,7 +66,8 @@ static bool add_one(sum_part *p, const tm_part_rows *in, uint32_t i) {
   uint32_t group = in->rows.groups != NULL ? in->rows.groups[i] : 0;
   if (p->part.spec->kind == TM_PART_PRODUCTS) {
     __int128 product = (__int128)word_of(in->value, row) * word_of(in->by, row);
-    return add_wide(p, group, product, 0);
+    return is_wide(&p->part) ? add_wide(p, group, product, 0)
+                             : add_word(p, group, (int64_t)product, 0);
   }
   if (is_wide(&p->part)) return add_wide(p, group, ((const __int128 *)in->value->data)[row], 0);
   return add_word(p, group, word_of(in->value, row), 0);
@@ -76,7 +77,9 @@ static bool sum_add(tm_part *part, const tm_part_rows *in) {
   sum_part *p = (sum_part *)part;
   uint32_t done = 0;
   while (done < in->rows.count) {
-    if (part->spec->kind == TM_PART_PRODUCTS) {
+    if (part->spec->kind == TM_PART_PRODUCTS && !is_wide(part)) {
+      done = tm_accumulate_narrow_products(&in->rows, in->value, in->by, done, p->sums);
+    } else if (part->spec->kind == TM_PART_PRODUCTS) {
       done = tm_accumulate_products(&in->rows, in->value, in->by, done, p->sums);
     } else if (is_wide(part)) {
       done = tm_accumulate_sum_wide(&in->rows, in->value, done, p->sums);
@@ -139,7 +142,7 @@ tm_wide_sum tm_part_sum(const tm_part *part, uint32_t group) {
     return (tm_wide_sum){(unsigned __int128)sum, carry - (sum < 0)};
   }
   assert(part->class == &tm_part_class_sum);
-  __int128 sum = ((__int128)carry << 64) + ((const int64_t *)p->sums)[group];
+  __int128 sum = (__int128)carry * ((__int128)1 << 64) + ((const int64_t *)p->sums)[group];
   return (tm_wide_sum){(unsigned __int128)sum, -(sum < 0)};
 }
 

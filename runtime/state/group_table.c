@@ -16,8 +16,8 @@ enum {
 };
 
 typedef struct filtered { /* the rows of a filter, with their groups */
-  uint32_t *rows, *groups;
-  uint32_t count;
+  uint32_t *rows, *groups; /* scratch */
+  tm_grouped in;           /* in it, or as the batch has them where all rows pass */
 } filtered;
 
 typedef enum seal_phase { SEAL_PARTS, SEAL_HASH, SEAL_PLACE, SEAL_DONE } seal_phase;
@@ -38,8 +38,9 @@ struct tm_group_table {
   /* sealing */
   seal_phase phase;
   uint32_t at, part_at;
-  uint8_t *bucket_of;    /* by id */
-  uint32_t *bucket_ids;  /* sorted by bucket */
+  uint64_t *hashes;      /* by id, until the ids are in place */
+  uint32_t *bucket_ids;  /* sorted by bucket, */
+  uint64_t *bucket_hashes; /* with the hashes beside them */
   uint32_t starts[TM_GROUP_BUCKETS + 1], ends[TM_GROUP_BUCKETS];
   uint32_t sealed_keys;
   /* merging: position within the buckets of the other table */
@@ -160,8 +161,9 @@ void tm_group_table_destroy(tm_group_table *table) {
   tm_free(budget, table->parts, plan->part_count * sizeof *table->parts);
   tm_free(budget, table->filters, plan->filter_count * sizeof *table->filters);
   tm_free(budget, table->filter_used, plan->filter_count * sizeof *table->filter_used);
-  tm_free(budget, table->bucket_of, table->sealed_keys);
+  tm_free(budget, table->hashes, table->sealed_keys * sizeof *table->hashes);
   tm_free(budget, table->bucket_ids, table->sealed_keys * sizeof *table->bucket_ids);
+  tm_free(budget, table->bucket_hashes, table->sealed_keys * sizeof *table->bucket_hashes);
   tm_free(budget, table->merge_to, MERGE_KEYS * sizeof *table->merge_to);
   tm_selection_destroy(table->selection);
   tm_key_table_destroy(table->keys);
@@ -201,22 +203,26 @@ static void apply_filter(tm_group_table *table, uint32_t index, const tm_group_r
   const tm_group_filter *filter = &table->plan->filters[index];
   filtered *f = &table->filters[index];
   const uint32_t *rows = in->rows;
-  uint32_t count = in->count;
-  if (filter->function >= 0) {
-    rows = in->filter_rows[filter->function];
-    count = in->filter_counts[filter->function];
-  }
   const uint8_t *valid[2];
   for (int k = 0; k < 2; k++) {
     valid[k] = filter->not_null[k] < 0 ? NULL : in->inputs[filter->not_null[k]]->valid;
   }
-  f->count = 0;
+  if (filter->function < 0 && valid[0] == NULL && valid[1] == NULL) {
+    f->in = (tm_grouped){rows, table->ids, in->count};
+    return;
+  }
+  uint32_t count = in->count, kept = 0;
+  if (filter->function >= 0) {
+    rows = in->filter_rows[filter->function];
+    count = in->filter_counts[filter->function];
+  }
   for (uint32_t i = 0; i < count; i++) {
     uint32_t row = rows == NULL ? i : rows[i];
-    f->rows[f->count] = row;
-    f->groups[f->count] = table->id_of_row[row];
-    f->count += (valid[0] == NULL || valid[0][row]) && (valid[1] == NULL || valid[1][row]);
+    f->rows[kept] = row;
+    f->groups[kept] = table->id_of_row[row];
+    kept += (valid[0] == NULL || valid[0][row]) && (valid[1] == NULL || valid[1][row]);
   }
+  f->in = (tm_grouped){f->rows, f->groups, kept};
 }
 
 static bool add_to_part(tm_group_table *table, tm_part *part, const tm_group_rows *in,
@@ -233,8 +239,8 @@ static bool add_to_part(tm_group_table *table, tm_part *part, const tm_group_row
     .arrival = table->arrived,
   };
   if (spec->filter >= 0) {
-    const filtered *f = &table->filters[spec->filter];
-    rows.rows = (tm_grouped){f->rows, table->plan->key_count == 0 ? NULL : f->groups, f->count};
+    rows.rows = table->filters[spec->filter].in;
+    if (table->plan->key_count == 0) rows.rows.groups = NULL;
   }
   return part->class->add(part, &rows);
 }
@@ -288,33 +294,31 @@ static int seal_parts(tm_group_table *table, tm_error *err) {
   return 0;
 }
 
+static uint32_t bucket_of(uint64_t hash) { return (uint32_t)(hash >> BUCKET_SHIFT) & 255; }
+
 static int seal_start(tm_group_table *table, tm_error *err) {
   uint32_t keys = tm_group_table_count(table);
   free_scratch(table);
-  if (table->bucket_of == NULL) {
-    table->bucket_of = tm_alloc(table->budget, keys);
-    if (table->bucket_of == NULL) return no_memory(table, err);
-    table->sealed_keys = keys;
-  }
+  table->sealed_keys = keys;
+  table->hashes = tm_alloc(table->budget, keys * sizeof *table->hashes);
   table->bucket_ids = tm_alloc(table->budget, keys * sizeof *table->bucket_ids);
-  if (table->bucket_ids == NULL) return no_memory(table, err);
+  table->bucket_hashes = tm_alloc(table->budget, keys * sizeof *table->bucket_hashes);
+  if (table->hashes == NULL || table->bucket_ids == NULL || table->bucket_hashes == NULL) {
+    return no_memory(table, err);
+  }
   table->at = 0;
   table->phase = SEAL_HASH;
   return 1;
 }
 
 static int seal_hash(tm_group_table *table) {
-  uint64_t hashes[256];
   uint32_t keys = table->sealed_keys;
   uint32_t end = keys - table->at < STEP_KEYS ? keys : table->at + STEP_KEYS;
   while (table->at < end) {
     uint32_t count = end - table->at < 256 ? end - table->at : 256;
+    uint64_t *hashes = table->hashes + table->at;
     tm_key_table_hashes(table->keys, table->at, count, hashes);
-    for (uint32_t i = 0; i < count; i++) {
-      uint8_t bucket = (uint8_t)(hashes[i] >> BUCKET_SHIFT);
-      table->bucket_of[table->at + i] = bucket;
-      table->starts[bucket + 1]++;
-    }
+    for (uint32_t i = 0; i < count; i++) table->starts[bucket_of(hashes[i]) + 1]++;
     table->at += count;
   }
   if (table->at < keys) return 1;
@@ -331,9 +335,14 @@ static int seal_place(tm_group_table *table) {
   uint32_t keys = table->sealed_keys;
   uint32_t end = keys - table->at < STEP_KEYS ? keys : table->at + STEP_KEYS;
   for (; table->at < end; table->at++) {
-    table->bucket_ids[table->ends[table->bucket_of[table->at]]++] = table->at;
+    uint64_t hash = table->hashes[table->at];
+    uint32_t to = table->ends[bucket_of(hash)]++;
+    table->bucket_ids[to] = table->at;
+    table->bucket_hashes[to] = hash;
   }
   if (table->at < keys) return 1;
+  tm_free(table->budget, table->hashes, keys * sizeof *table->hashes);
+  table->hashes = NULL;
   table->phase = SEAL_DONE;
   return 0;
 }
@@ -394,7 +403,8 @@ int tm_group_table_merge_step(tm_group_table *table, const tm_group_table *from,
   const uint32_t *ids = from->bucket_ids + table->merge_at;
   if (!table->merge_inserted && count > 0) {
     table->merge_before = tm_group_table_count(table);
-    if (tm_key_table_insert_from(table->keys, from->keys, ids, count, table->merge_to) < 0 ||
+    if (tm_key_table_insert_from(table->keys, from->keys, ids, count,
+                                 from->bucket_hashes + table->merge_at, table->merge_to) < 0 ||
         !grow_parts(table)) {
       return no_memory(table, err);
     }

@@ -46,9 +46,10 @@ tm_column tm_key_table_view(const tm_key_table *table, uint32_t column);
 /* Hashes of the keys of `count` ids from `first` on, as tm_hash_rows would have them. */
 void tm_key_table_hashes(const tm_key_table *table, uint32_t first, uint32_t count,
                          uint64_t *hashes);
-/* Inserts keys of another table of the same types: as tm_key_table_insert. */
+/* Inserts keys of another table of the same types: as tm_key_table_insert, hashes beside from_ids. */
 int tm_key_table_insert_from(tm_key_table *table, const tm_key_table *from,
-                             const uint32_t *from_ids, uint32_t count, uint32_t *ids);
+                             const uint32_t *from_ids, uint32_t count, const uint64_t *hashes,
+                             uint32_t *ids);
 
 void tm_key_table_save(const tm_key_table *table, tm_record_writer *writer);
 /* Into an empty table of the same types. 0, or -1 with err. */

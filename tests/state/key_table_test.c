@@ -213,7 +213,7 @@ static void check_random(const tm_type *types, uint32_t columns, uint32_t domain
   check_saved(table, types, &t, &ref, budget);
   tm_key_table *other = tm_key_table_create(budget, types, columns);
   for (uint32_t i = 0; i < ref.count; i++) rows[i] = ref.count - 1 - i;
-  cr_assert_eq(tm_key_table_insert_from(other, table, rows, ref.count, ids), 0);
+  cr_assert_eq(tm_key_table_insert_from(other, table, rows, ref.count, NULL, ids), 0);
   for (uint32_t i = 0; i < ref.count; i++) cr_assert_eq(ids[i], i);
   free_rows(&t);
   tm_key_table_destroy(table);
