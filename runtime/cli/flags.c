@@ -188,7 +188,8 @@ int tm_cli_flags_parse(const tm_cli_command *command, int count, char **argument
       only_names = true;
     } else if (!only_names && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
       flags->help = true;
-    } else if (!only_names && strcmp(word, "-e") == 0 && is_word("run check explain", command->name, ' ')) {
+    } else if (!only_names && strcmp(word, "-e") == 0 &&
+               is_word("run check explain", command->name, ' ')) {
       if (i + 1 >= count) return tm_fail(err, TM_E_USAGE, "-e wants Lua text");
       flags->text = arguments[++i];
     } else if (!only_names && strncmp(word, "--", 2) == 0) {

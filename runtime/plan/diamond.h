@@ -1,4 +1,5 @@
-/* plan/diamond.h: edges that must hold more than a short queue, so that a plan cannot stand still. */
+/* plan/diamond.h: edges that must hold more than a short queue, so that a plan cannot stand still.
+ */
 #ifndef TM_PLAN_DIAMOND_H
 #define TM_PLAN_DIAMOND_H
 

@@ -71,7 +71,7 @@ typedef struct tm_bind {
   bool done_elsewhere;         /* a filter that its source applies: rows only pass */
   bool emits_ordinals;         /* a source: somebody wants ordinals */
   bool ordered_input;          /* batches come in order of `sequence`, else in no order at all */
-  bool buffers;                /* an exchange: a full queue takes more where another lane is awaited */
+  bool buffers; /* an exchange: a full queue takes more where another lane is awaited */
   const struct tm_bind *rejects_to; /* endpoint of refused rows; NULL: the first fails the run */
   bool skip_rejects;           /* on_error = "skip" */
 } tm_bind;
