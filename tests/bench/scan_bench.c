@@ -1,9 +1,9 @@
 /* tests/bench/scan_bench.c: how fast files become batches: gigabytes a second on one core.
  *
- * Reads files that lie in the page cache, as a lane does: the block reader, then the parser; batches
- * are thrown away. Arguments: FORMAT FILE DDL COLUMNS(comma separated, the needed ones) [OPTIONS],
- * OPTIONS of the letters n (no header) and | (as delimiter). Without arguments, texts of its own.
- * Not a test: nothing depends on the figures. */
+ * Reads files that lie in the page cache, as a lane does: the block reader, then the parser;
+ * batches are thrown away. Arguments: FORMAT FILE DDL COLUMNS(comma separated, the needed ones)
+ * [OPTIONS], OPTIONS of the letters n (no header) and | (as delimiter). Without arguments, texts of
+ * its own. Not a test: nothing depends on the figures. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,9 +136,10 @@ static void put_csv(FILE *file, bool quoted) {
 
 static void put_json(FILE *file, const char *space) {
   for (int i = 0; i < 200000; i++) {
-    fprintf(file, "{\"id\":%s%d,%s\"user\":%s{\"name\":%s\"user-%05u\",%s\"country\":%s\"DE\"},%s", space,
-            i, space, space, space, next(100000), space, space, space);
-    fprintf(file, "\"agent\":%s\"Mozilla/5.0 (X11; Linux x86_64) Version/%u\",%s\"tags\":%s[1,2],%s",
+    fprintf(file, "{\"id\":%s%d,%s\"user\":%s{\"name\":%s\"user-%05u\",%s\"country\":%s\"DE\"},%s",
+            space, i, space, space, space, next(100000), space, space, space);
+    fprintf(file,
+            "\"agent\":%s\"Mozilla/5.0 (X11; Linux x86_64) Version/%u\",%s\"tags\":%s[1,2],%s",
             space, next(200), space, space, space);
     fprintf(file, "\"amount\":%s%u.%02u,%s\"ok\":%strue}\n", space, next(10000), next(100), space,
             space);
@@ -146,8 +147,10 @@ static void put_json(FILE *file, const char *space) {
 }
 
 static void own_texts(void) {
-  static const char csv[] = "id int64, name string, price decimal(9,2), day date, at timestamp, qty int32";
-  static const char json[] = "id int64, country string 'user.country', amount float64, agent string";
+  static const char csv[] =
+      "id int64, name string, price decimal(9,2), day date, at timestamp, qty int32";
+  static const char json[] =
+      "id int64, country string 'user.country', amount float64, agent string";
   static const char *const names[] = {"plain.csv", "quoted.csv", "plain.jsonl", "spaced.jsonl"};
   char paths[4][64];
   for (int i = 0; i < 4; i++) {

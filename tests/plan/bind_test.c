@@ -38,7 +38,8 @@ Test(plan_bind, unknown_columns_and_options) {
   graph_begin(1);
   graph_step("sort", V_TABLE(&arena, {"by", v_text("nmae")}), graph_rows("name string, id int32"));
   tm_error err = fails();
-  expect_error(err, TM_E_FIELD, "unknown column 'nmae' (has: name, id)", "did you mean 'name'?", 11);
+  expect_error(err, TM_E_FIELD, "unknown column 'nmae' (has: name, id)", "did you mean 'name'?",
+               11);
   cr_expect_str_eq(err.step, "sort");
   graph_begin(1);
   graph_step("limit", V_TABLE(&arena, {"rows", v_int(3)}), graph_rows("a int32"));
@@ -69,7 +70,8 @@ Test(plan_bind, columns_that_come_twice) {
   graph_join(V_TABLE(&arena, {"on", v_text("id")}), left, right);
   tm_error err = fails();
   expect_error(err, TM_E_COLUMNS, "join: both sides have a column 'name'", "", 21);
-  cr_expect_str_eq(err.help, "take = { new = \"name\" } or prefix renames columns of the right side");
+  cr_expect_str_eq(err.help,
+                   "take = { new = \"name\" } or prefix renames columns of the right side");
   graph_begin(1);
   tm_value columns = V_LIST(&arena, v_text("a"), v_text("a"));
   graph_step("select", V_TABLE(&arena, {"columns", columns}), graph_rows("a int32"));

@@ -17,7 +17,8 @@ static tm_plan *small_plan(void) {
   uint32_t kept = graph_step("filter", V_TABLE(&arena, {"f", v_function(&condition)}), in);
   tm_value taken = V_LIST(&arena, v_text("id"), v_text("c"));
   uint32_t narrow = graph_step("select", V_TABLE(&arena, {"columns", taken}), kept);
-  graph_sink(graph_join(V_TABLE(&arena, {"on", v_text("id")}, {"kind", v_text("semi")}), narrow, in));
+  graph_sink(
+      graph_join(V_TABLE(&arena, {"on", v_text("id")}, {"kind", v_text("semi")}), narrow, in));
   return graph_plan();
 }
 
@@ -51,7 +52,8 @@ Test(explain, as_text) {
       "  8 exchange 2 <- in (refused), filter (refused)   line 1\n"
       "  9 sort 2 <- exchange 2   line 1\n"
       " 10 drop <- sort 2   line 1\n"
-      "      columns  reason string, message string, source string, file string, line int64, offset "
+      "      columns  reason string, message string, source string, file string, line int64, "
+      "offset "
       "int64, pipeline string, step string, script_line int64, raw string, event_time timestamp, "
       "watermark timestamp\n"
       " 11 bad (csv) <- drop   line 1\n"

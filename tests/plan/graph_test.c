@@ -55,7 +55,8 @@ Test(graph, whatever_differs_shows_in_the_hash) {
 Test(graph, grows) {
   graph_begin(1);
   uint32_t at = graph_rows("a int32");
-  for (uint32_t i = 0; i < 1000; i++) at = graph_step("limit", V_TABLE(&arena, {"n", v_int(i)}), at);
+  for (uint32_t i = 0; i < 1000; i++)
+    at = graph_step("limit", V_TABLE(&arena, {"n", v_int(i)}), at);
   cr_expect_eq(graph.count, 1001);
   for (uint32_t i = 1; i <= 1000; i++) {
     cr_assert_eq(graph.nodes[i].inputs[0], i - 1);
