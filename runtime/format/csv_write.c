@@ -14,6 +14,7 @@ struct tm_writer {
   bool begun;
   bool special[256]; /* characters that call for quotes */
   bool odd_numbers;  /* one of them occurs in numbers, dates or times */
+  bool unquotable;   /* a text wanted quotes, and there are none */
 };
 
 tm_writer *tm_csv_writer_create(const tm_writing *writing, tm_error *err) {
@@ -26,9 +27,8 @@ tm_writer *tm_csv_writer_create(const tm_writing *writing, tm_error *err) {
   w->schema = writing->schema;
   w->options = writing->options;
   if (w->options.delimiter == 0) w->options.delimiter = ',';
-  if (w->options.quote == 0) w->options.quote = '"';
   w->special[(uint8_t)w->options.delimiter] = true;
-  w->special[(uint8_t)w->options.quote] = true;
+  if (w->options.quote != 0) w->special[(uint8_t)w->options.quote] = true;
   w->special['\n'] = w->special['\r'] = true;
   if (w->options.escape != 0) w->special[(uint8_t)w->options.escape] = true;
   static const char in_numbers[] = "0123456789+-.:TZeEINafinrstuly";
@@ -43,6 +43,8 @@ void tm_csv_writer_destroy(tm_writer *w) {
 
 static bool put_quoted(tm_writer *w, const char *text, size_t size, tm_bytes *out) {
   char quote = w->options.quote, escape = w->options.escape;
+  w->unquotable = quote == 0;
+  if (quote == 0) return false;
   if (!tm_bytes_reserve(out, 2 * size + 2)) return false;
   char *to = (char *)out->data + out->size;
   *to++ = quote;
@@ -104,6 +106,13 @@ static bool put_cell(tm_writer *w, const tm_column *c, uint32_t row, bool first,
   return tm_cell_text_append(c, row, out);
 }
 
+static int fail(const tm_writer *w, tm_error *err) {
+  if (!w->unquotable) return tm_fail(err, TM_E_MEMORY, "writing: out of memory");
+  tm_fail(err, TM_E_WRITE, "a text that needs quotes cannot be written without them");
+  return tm_error_help(err, "texts with delimiters or line ends and the empty text need them: "
+                            "leave out quote = \"\"");
+}
+
 int tm_csv_writer_write(tm_writer *w, const tm_batch *batch, tm_bytes *out, tm_error *err) {
   bool done = w->begun || put_header(w, out);
   uint32_t columns = w->schema->count;
@@ -115,10 +124,9 @@ int tm_csv_writer_write(tm_writer *w, const tm_batch *batch, tm_bytes *out, tm_e
     }
     done = done && tm_bytes_append_byte(out, '\n');
   }
-  return done ? 0 : tm_fail(err, TM_E_MEMORY, "writing: out of memory");
+  return done ? 0 : fail(w, err);
 }
 
 int tm_csv_writer_finish(tm_writer *w, tm_bytes *out, tm_error *err) {
-  if (w->begun || put_header(w, out)) return 0;
-  return tm_fail(err, TM_E_MEMORY, "writing: out of memory");
+  return w->begun || put_header(w, out) ? 0 : fail(w, err);
 }

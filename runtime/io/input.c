@@ -31,10 +31,16 @@ static int fail_open(const char *path, int error, tm_error *err) {
   return tm_fail(err, TM_E_READ, "%s: %s", path, tm_env_error_text(error));
 }
 
+/* Stdin has one reader in a process; atomic. */
+static int stdin_taken;
+
 static int open_file(tm_input *in, const char *path, tm_error *err) {
   const tm_env *env = tm_env_get();
   tm_file_info info;
   bool standard = strcmp(path, "-") == 0;
+  if (standard && __atomic_exchange_n(&stdin_taken, 1, __ATOMIC_ACQ_REL) != 0) {
+    return tm_fail(err, TM_E_READ, "stdin has two readers; it can be read once");
+  }
   in->file = standard ? STDIN_FILE : env->open(path, TM_OPEN_READ);
   if (in->file < 0) return fail_open(path, in->file, err);
   in->owns_file = !standard;

@@ -69,6 +69,11 @@ def a_pipe_by_name():
     return problem
 
 
+def two_readers_of_stdin():
+    one = 'tm.stdin { format = "csv", schema = "id int64" }'
+    return expect(flow(f"{one}:union({one})", stdin=CSV.encode()), 1, "", ["stdin has two readers"])
+
+
 def path_is_a_dash():
     return expect(flow('tm.csv "-"', stdin=CSV.encode()), 0, JSON)
 
@@ -187,7 +192,7 @@ CASES = [
     stdin_sniffed, stdin_with_schema, stdin_compressed, stdin_larger_than_the_sample,
     stdin_of_json_and_lines, empty_stdin, a_pipe_by_name, path_is_a_dash, many_files_in_order,
     folders_as_columns, a_reader_that_goes_is_no_error, killed_jobs_leave_nothing,
-    failed_jobs_publish_nothing, a_truncated_file_among_others, not_readable,
+    failed_jobs_publish_nothing, a_truncated_file_among_others, not_readable, two_readers_of_stdin,
     outputs_on_stdout_come_in_order, a_record_of_more_than_16_mib,
 ]
 

@@ -47,6 +47,26 @@ Test(csv_write, a_delimiter_that_numbers_hold) {
   expect(&r, "-1|2.25|-3\n", "\"-1.0\"-2.25-\"-3\"\n");
 }
 
+Test(csv_write, without_quotes_what_needs_them_is_refused) {
+  static const char *const rows[] = {"'a,b'", "''", "'a\"b'"};
+  rig r = rig_default("csv", "a string");
+  for (int i = 0; i < 3; i++) {
+    tm_batch *table = rows_batch(budget, rows_schema(&arena, r.ddl), rows[i]);
+    tm_error err = {0};
+    tm_bytes out;
+    tm_bytes_init(&out, budget);
+    tm_writing writing = {.options = {.delimiter = ','}, .schema = table->schema,
+                          .budget = budget};
+    const tm_format *format = tm_format_find("csv");
+    tm_writer *w = format->writer_create(&writing, &err);
+    cr_expect_eq(format->writer_write(w, table, &out, &err), i < 2 ? -1 : 0, "%s", rows[i]);
+    cr_expect_eq(err.code, i < 2 ? TM_E_WRITE : 0);
+    format->writer_destroy(w);
+    tm_bytes_deinit(&out);
+    tm_batch_release(table);
+  }
+}
+
 /* Years of four digits are all that a text can have. */
 static void tame_times(tm_batch *table) {
   for (uint32_t c = 0; c < table->schema->count; c++) {

@@ -111,7 +111,7 @@ Test(sniff, not_the_format) {
 }
 
 Test(sniff, a_first_record_beyond_the_sample) {
-  static const char *const starts[] = {"a,\"", "{\"a\":\"", "\x81\xa1" "a\xdb\x7f\xff\xff\xff"};
+  static const char *const starts[] = {"a,\"", "{\"a\":\"", ("\x81\xa1" "a\xdb\x7f\xff\xff\xff")};
   static const char *const formats[] = {"csv", "jsonl", "msgpack"};
   char *text = malloc(TM_SNIFF_BYTES);
   for (int i = 0; i < 3; i++) {
