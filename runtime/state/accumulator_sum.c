@@ -1,5 +1,5 @@
-/* state/accumulator_sum.c: exact sums of integers: values of 64 bits and products of two int32 in an
- * array of int64, long decimals and other products in one of 128 bits.
+/* state/accumulator_sum.c: exact sums of integers: values of 64 bits and products of two int32 in
+ * an array of int64, long decimals and other products in one of 128 bits.
  *
  * Where an entry overflows, it wraps and the wrap is counted beside it: the sum is
  * carry * 2^64 + entry (or 2^128). Carries have an array only once there is one. Whether the total

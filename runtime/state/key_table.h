@@ -46,7 +46,8 @@ tm_column tm_key_table_view(const tm_key_table *table, uint32_t column);
 /* Hashes of the keys of `count` ids from `first` on, as tm_hash_rows would have them. */
 void tm_key_table_hashes(const tm_key_table *table, uint32_t first, uint32_t count,
                          uint64_t *hashes);
-/* Inserts keys of another table of the same types: as tm_key_table_insert, hashes beside from_ids. */
+/* Inserts keys of another table of the same types, as tm_key_table_insert does. hashes[i] is of
+ * from_ids[i]; NULL: they are computed. */
 int tm_key_table_insert_from(tm_key_table *table, const tm_key_table *from,
                              const uint32_t *from_ids, uint32_t count, const uint64_t *hashes,
                              uint32_t *ids);

@@ -67,7 +67,7 @@ Test(accumulate, sums_stop_before_they_overflow) {
     for (uint32_t i = 0; i < ROWS; i++) {
       narrow[i] = (int32_t)below(1000) - 500;
       wide[i] = below(50) == 0 ? INT64_MAX - 5 : (int64_t)below(1000);
-      widest[i] = (__int128)wide[i] << 60;
+      widest[i] = (__int128)wide[i] * ((__int128)1 << 60);
     }
     tm_column columns[] = {{tm_type_of(TM_INT32), (uint8_t *)m.nulls, narrow},
                            {tm_type_of(TM_INT64), (uint8_t *)m.nulls, wide},
@@ -159,7 +159,7 @@ Test(accumulate, extremes_of_each_type) {
       u8[i] = below(2);
       i32[i] = i == 3 ? INT32_MIN : (int32_t)below(900) - 450;
       i64[i] = i == 4 ? INT64_MAX : (int64_t)below(900) - 450;
-      i128[i] = ((__int128)below(900) - 450) << 70;
+      i128[i] = ((__int128)below(900) - 450) * ((__int128)1 << 70);
     }
     for (int c = 0; c < 4; c++) {
       for (int greatest = 0; greatest < 2; greatest++) {

@@ -34,7 +34,7 @@ Test(moments, means_of_integers_are_the_nearest_double) {
   uint64_t state = 3;
   for (int i = 0; i < 20000; i++) {
     state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
-    __int128 sum = ((__int128)(int64_t)state << (state % 30)) + (int64_t)(state >> 7);
+    __int128 sum = (__int128)(int64_t)state * (1 << (state % 30)) + (int64_t)(state >> 7);
     int64_t count = (int64_t)(state >> 40) + 1;
     cr_expect_eq(tm_wide_mean_double(wide(sum), count), (double)((__float128)sum / count));
   }

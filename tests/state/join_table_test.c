@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/hash_rows.h"
 #include "state/join_table.h"
 #include "tests/support/fixture.h"
 #include "tests/support/reference.h"
@@ -183,4 +184,50 @@ Test(join_table, no_memory_is_told_and_frees_all) {
   }
   cr_expect(refused > 5 && refused < 59, "%d", refused);
   sides_free(&s);
+}
+
+static uint64_t tops[1 << 19];
+
+static int compare_tops(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a >> 20, y = *(const uint64_t *)b >> 20;
+  return (x > y) - (x < y);
+}
+
+/* Two keys (i, i) whose hashes agree in the upper 31 bits, by which slots tell keys apart. */
+static void find_twins(uint32_t *first, uint32_t *second) {
+  enum { KEYS = 1 << 19 };
+  tm_batch *all = rows_blank(budget, rows_schema(&arena, "a int64 not null, b int64 not null"), KEYS);
+  const tm_column *columns[] = {&all->columns[0], &all->columns[1]};
+  for (int64_t i = 0; i < KEYS; i++) {
+    ((int64_t *)all->columns[0].data)[i] = ((int64_t *)all->columns[1].data)[i] = i;
+  }
+  tm_hash_rows(columns, 2, NULL, KEYS, tops);
+  for (uint64_t i = 0; i < KEYS; i++) tops[i] = tops[i] >> 33 << 20 | i;
+  qsort(tops, KEYS, sizeof *tops, compare_tops);
+  uint32_t at = 1;
+  while (at < KEYS && tops[at] >> 20 != tops[at - 1] >> 20) at++;
+  cr_assert_lt(at, KEYS, "no two keys are alike");
+  *first = (uint32_t)(tops[at - 1] & ((1 << 20) - 1));
+  *second = (uint32_t)(tops[at] & ((1 << 20) - 1));
+  tm_batch_release(all);
+}
+
+/* Where a key of several columns looks like one that came just before, its id is not the next: the
+ * chains must not go by the order of ids. */
+Test(join_table, keys_whose_ids_come_out_of_order) {
+  uint32_t first, second;
+  find_twins(&first, &second);
+  const int64_t keys[] = {first, second, -5, second, first, -5, -6};
+  sides s = {.build_columns = {0, 1}, .probe_columns = {0, 1}};
+  s.types = rows_schema(&arena, "a int64 not null, b int64 not null");
+  s.build_keys = s.probe_keys = (tm_join_keys){2, s.build_columns, s.types};
+  s.build = rows_blank(budget, s.types, 7);
+  s.probe = rows_blank(budget, s.types, 7);
+  for (uint32_t i = 0; i < 7; i++) {
+    for (uint32_t c = 0; c < 2; c++) {
+      ((int64_t *)s.build->columns[c].data)[i] = keys[i];
+      ((int64_t *)s.probe->columns[c].data)[i] = keys[6 - i];
+    }
+  }
+  check(&s);
 }
