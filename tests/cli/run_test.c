@@ -123,7 +123,9 @@ static void sweep_memory(uint32_t workers, uint64_t stride) {
 static uint64_t stride_of(uint64_t brief) { return getenv("TM_TEST_LONG") != NULL ? 1 : brief; }
 
 Test(program, any_request_for_memory_may_fail) { sweep_memory(1, stride_of(11)); }
-Test(program, any_request_for_memory_may_fail_with_three_workers) { sweep_memory(3, stride_of(23)); }
+Test(program, any_request_for_memory_may_fail_with_three_workers) {
+  sweep_memory(3, stride_of(23));
+}
 
 /* Every call of every kind, once or from then on. */
 static void sweep_calls(int error, bool for_ever, uint64_t stride) {

@@ -83,11 +83,12 @@ Test(diamond, a_source_joined_with_what_it_becomes) {
   for (uint32_t workers = 1; workers <= 4; workers++) {
     graph_begin(workers);
     uint32_t s = source_of("s.csv");
-    uint32_t sorted = graph_step("sort", V_TABLE(&arena, {"by", v_text("-v")}), filtered(s, keep_odd));
+    uint32_t sorted =
+        graph_step("sort", V_TABLE(&arena, {"by", v_text("-v")}), filtered(s, keep_odd));
     uint32_t both = graph_join(on("left"), s, sorted);
-    uint32_t again = graph_join(on("inner"), filtered(s, keep_all),
-                                graph_step("select", V_TABLE(&arena, {"columns", V_LIST(&arena, v_text("n"))}),
-                                           both));
+    uint32_t again = graph_join(
+        on("inner"), filtered(s, keep_all),
+        graph_step("select", V_TABLE(&arena, {"columns", V_LIST(&arena, v_text("n"))}), both));
     sink_of(again, "x.csv");
     cr_expect_eq(run_graph(workers, "s", "x").rows[0], ROWS);
   }
@@ -124,7 +125,8 @@ Test(diamond, two_outputs_of_alternating_rows) {
       uint32_t s = source_of("s.csv");
       sink_of(filtered(s, keep_even), "x.csv");
       sink_of(filtered(s, keep_odd), "y.csv");
-      dealt = turn % 2 == 0; /* two lanes: all even ones come from one, all odd ones from the other */
+      dealt =
+          turn % 2 == 0; /* two lanes: all even ones come from one, all odd ones from the other */
       outcome o = run_graph(workers, "s", "xy");
       cr_expect(o.rows[0] == ROWS / 2 && o.rows[1] == ROWS / 2);
     }
@@ -147,7 +149,8 @@ Test(diamond, a_join_whose_probe_is_wanted_no_more) {
   for (uint32_t workers = 1; workers <= 4; workers++) {
     graph_begin(workers);
     uint32_t s = source_of("s.csv"), t = source_of("t.csv");
-    uint32_t joined = graph_join(on("inner"), s, graph_step("limit", V_TABLE(&arena, {"n", v_int(9)}), t));
+    uint32_t joined =
+        graph_join(on("inner"), s, graph_step("limit", V_TABLE(&arena, {"n", v_int(9)}), t));
     sink_of(graph_step("limit", V_TABLE(&arena, {"n", v_int(3)}), joined), "x.csv");
     sink_of(s, "y.csv");
     outcome o = run_graph(workers, "st", "xy");

@@ -9,7 +9,8 @@
 #include "tests/support/rows.h"
 
 typedef struct ends_source {
-  /* Rows have three int64 columns: their number from 0, number % keys, a scrambled number % 1000. */
+  /* Rows have three int64 columns: their number from 0, number % keys, a scrambled number % 1000.
+   */
   uint64_t morsels, rows_each, keys;
   uint32_t batch_rows;
   uint64_t file_morsels;  /* morsels of one file; 0: all are of one */

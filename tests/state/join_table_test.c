@@ -196,7 +196,8 @@ static int compare_tops(const void *a, const void *b) {
 /* Two keys (i, i) whose hashes agree in the upper 31 bits, by which slots tell keys apart. */
 static void find_twins(uint32_t *first, uint32_t *second) {
   enum { KEYS = 1 << 19 };
-  tm_batch *all = rows_blank(budget, rows_schema(&arena, "a int64 not null, b int64 not null"), KEYS);
+  tm_batch *all =
+      rows_blank(budget, rows_schema(&arena, "a int64 not null, b int64 not null"), KEYS);
   const tm_column *columns[] = {&all->columns[0], &all->columns[1]};
   for (int64_t i = 0; i < KEYS; i++) {
     ((int64_t *)all->columns[0].data)[i] = ((int64_t *)all->columns[1].data)[i] = i;
