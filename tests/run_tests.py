@@ -28,8 +28,11 @@ SANITIZERS = {
 }
 
 
-# Rooms in which threads meet: what the short form runs under TSan.
+# What the short form runs under sanitizers: under TSan the rooms in which threads meet; the sweeps of
+# whole jobs (cli) are for the long one.
 THREADED = ["base", "io", "stage", "exec"]
+SWEPT = ["base", "store", "column", "kernel", "format", "io", "expr", "state", "stage", "operator",
+         "connector", "plan", "exec", "script"]
 
 
 def suites(options):
@@ -48,8 +51,8 @@ def suites(options):
             command = [str(folder / "tests"), "--jobs", str(os.cpu_count())]
             if kind == "":
                 command += ["--timeout", "240"]
-            elif kind == "tsan " and not options.long:
-                command += THREADED
+            elif not options.long:
+                command += THREADED if kind == "tsan " else SWEPT
             found.append((f"{kind}c", command, {}))
     for kind, folder in kinds:
         program = folder / "tidemill"
