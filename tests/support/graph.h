@@ -31,7 +31,7 @@ static inline uint32_t graph_add(tm_stage_role role, const char *verb, tm_value 
   *kept = options.kind == TM_VALUE_NIL ? (tm_value){.kind = TM_VALUE_TABLE} : options;
   tm_node node = {.role = role, .verb = verb, .options = kept, .input_count = count,
                   .script_line = (int)graph.count * 10 + 1};
-  memcpy(node.inputs, inputs, count * sizeof *inputs);
+  if (count > 0) memcpy(node.inputs, inputs, count * sizeof *inputs);
   int at = tm_graph_add(&graph, &node, &err);
   cr_assert_geq(at, 0, "%s", err.message);
   return (uint32_t)at;
