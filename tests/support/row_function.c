@@ -41,7 +41,7 @@ static int call(const tm_function *f, void *worker, const tm_batch *batch, const
   const tm_column *reads[READS_MAX];
   if (b->made->worker != NULL) {
     cr_assert_eq(worker, b->made->worker);
-    b->made->seen_worker = true;
+    __atomic_store_n(&b->made->seen_worker, true, __ATOMIC_RELAXED);
   }
   for (uint32_t i = 0; i < f->column_count; i++) {
     reads[i] = &batch->columns[b->order[i]];
