@@ -28,8 +28,8 @@ SANITIZERS = {
 }
 
 
-# What the short form runs under sanitizers: under TSan the rooms in which threads meet; the sweeps of
-# whole jobs (cli) are for the long one.
+# What the short form runs under sanitizers: under TSan the rooms in which threads meet; the sweeps
+# of whole jobs (cli) are for the long one.
 THREADED = ["base", "io", "stage", "exec"]
 SWEPT = ["base", "store", "column", "kernel", "format", "io", "expr", "state", "stage", "operator",
          "connector", "plan", "exec", "script"]
