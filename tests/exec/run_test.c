@@ -229,7 +229,7 @@ Test(run, the_first_bad_row_is_the_least_by_file_and_line) {
       ends_set_sink(plan, "result", &sink);
       tm_error err = run_with(plan, workers);
       uint64_t row = (uint64_t)from + 7;
-      char file[16], record[64];
+      char file[32], record[64];
       cr_expect_eq(err.code, TM_E_ROW_FUNCTION);
       cr_expect_str_eq(err.message, "attempt to index a nil value");
       cr_expect_str_eq(err.step, "filter");
