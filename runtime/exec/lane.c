@@ -254,6 +254,14 @@ static bool may_resume(const tm_lane *lane, const node *n) {
   return waits && has_room(lane, n);
 }
 
+/* A run that a row has failed lets out what was read. Row-wise steps hear of the end, for an
+ * exchange gives out nothing while it waits for a lane; others do not, for what they made would be
+ * of a part of the rows. */
+static bool may_tell_end(const tm_lane *lane, const tm_bind *bind) {
+  return bind->order == TM_ORDER_KEEPS ||
+         !__atomic_load_n(&lane->run->draining, __ATOMIC_RELAXED);
+}
+
 /* A port that is welcome and has a batch, or has just ended; -1 without. */
 static int ready_port(const tm_lane *lane, const node *n) {
   const tm_stage *stage = n->bind->stage;
@@ -263,7 +271,7 @@ static int ready_port(const tm_lane *lane, const node *n) {
     if ((wanted >> i & 1) == 0 || p->closed) continue;
     if (p->count > 0) return (int)i;
     if (p->producers > 0 || p->told) continue;
-    if (!__atomic_load_n(&lane->run->draining, __ATOMIC_RELAXED)) return (int)i;
+    if (may_tell_end(lane, n->bind)) return (int)i;
   }
   return -1;
 }
@@ -319,10 +327,7 @@ tm_lane_step tm_lane_run_step(tm_lane *lane, tm_error *err) {
     tm_lane_step step = step_node(lane, n, err);
     if (step != TM_LANE_IDLE) return step;
   }
-  if (all_finished) return TM_LANE_DONE;
-  /* A run that has failed only drains: nothing more will come, nobody is told of an end. */
-  if (__atomic_load_n(&lane->run->draining, __ATOMIC_ACQUIRE)) return TM_LANE_DONE;
-  return TM_LANE_IDLE;
+  return all_finished ? TM_LANE_DONE : TM_LANE_IDLE;
 }
 
 void tm_lane_notice_wake(tm_lane *lane) {

@@ -31,6 +31,7 @@ void tm_run_wake(void *object) {
   const tm_env *env = tm_env_get();
   env->mutex_lock(&run->mutex);
   __atomic_add_fetch(&run->generation, 1, __ATOMIC_RELEASE);
+  run->settled = 0;
   env->mutex_unlock(&run->mutex);
   if (__atomic_load_n(&run->sleepers, __ATOMIC_ACQUIRE) > 0) env->cond_broadcast(&run->cond);
 }
@@ -75,6 +76,15 @@ void tm_run_refuse(tm_run *run, const tm_bind *bind, const tm_reject *rejects, u
 
 /* ---------------------------------------------------------------- a worker */
 
+/* A run that a row has failed is let out: what was read goes as far as it gets, for an earlier row
+ * may fail too. It is over when all lanes sleep and none has woken another; nobody is told of an
+ * end. Under the mutex. */
+static void end_if_settled(tm_run *run) {
+  if (!__atomic_load_n(&run->draining, __ATOMIC_ACQUIRE) || run->settled < run->lanes_left) return;
+  __atomic_store_n(&run->stop, 1, __ATOMIC_RELEASE);
+  tm_env_get()->cond_broadcast(&run->cond);
+}
+
 static void sleep_until_wake(tm_run *run, uint32_t seen) {
   const tm_env *env = tm_env_get();
   for (int i = 0; i < SPINS; i++) {
@@ -82,6 +92,10 @@ static void sleep_until_wake(tm_run *run, uint32_t seen) {
   }
   env->mutex_lock(&run->mutex);
   __atomic_add_fetch(&run->sleepers, 1, __ATOMIC_ACQ_REL);
+  if (__atomic_load_n(&run->generation, __ATOMIC_ACQUIRE) == seen) {
+    run->settled++;
+    end_if_settled(run);
+  }
   while (__atomic_load_n(&run->generation, __ATOMIC_ACQUIRE) == seen &&
          !__atomic_load_n(&run->stop, __ATOMIC_ACQUIRE)) {
     env->cond_wait(&run->cond, &run->mutex);
@@ -116,6 +130,7 @@ static void worker_run(void *context) {
   const tm_env *env = tm_env_get();
   env->mutex_lock(&run->mutex);
   if (--run->lanes_left == 0) env->cond_broadcast(&run->done);
+  else end_if_settled(run);
   env->mutex_unlock(&run->mutex);
 }
 

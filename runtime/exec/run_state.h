@@ -16,6 +16,7 @@ struct tm_run {
   uint32_t generation;  /* of wakes; under the mutex */
   uint32_t sleepers;    /* atomic: lanes that wait on cond */
   uint32_t lanes_left;  /* under the mutex; the main thread waits for 0 */
+  uint32_t settled;     /* under the mutex: lanes that sleep since the last wake */
   tm_cond done;
   int draining;         /* atomic: a row failed the run; sources stop, the rest is let out */
   int stop;             /* atomic: end now */

@@ -249,6 +249,26 @@ Test(run, the_first_bad_row_is_the_least_by_file_and_line) {
   raise_from = INT64_MAX;
 }
 
+/* A lane that is held back by a slow sink may have the least of the bad rows still before it. */
+Test(run, the_first_bad_row_is_found_behind_full_queues) {
+  for (uint32_t workers = 2; workers <= 4; workers++) {
+    for (int64_t from = 400; from <= 1600; from += 300) {
+      ends_source source = {.morsels = 400, .rows_each = 10, .keys = 7, .batch_rows = 1};
+      ends_sink sink = {.pause_us = 100};
+      tm_plan *plan = raising_plan(workers);
+      raise_from = from;
+      ends_set_source(plan, "in", &source);
+      ends_set_sink(plan, "result", &sink);
+      tm_error err = run_with(plan, workers);
+      cr_expect_eq(err.code, TM_E_ROW_FUNCTION);
+      cr_expect_eq(err.record_line, (uint64_t)from + 8, "%u workers: line %llu, not %llu", workers,
+                   (unsigned long long)err.record_line, (unsigned long long)from + 8);
+      ends_sink_clear(&sink);
+    }
+  }
+  raise_from = INT64_MAX;
+}
+
 Test(run, a_malformed_row_without_endpoint_fails_the_run) {
   for (uint32_t workers = 1; workers <= 4; workers++) {
     graph_begin(workers);

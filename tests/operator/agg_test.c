@@ -242,7 +242,7 @@ Test(agg, deviations_and_correlations) {
 
 /* More groups than one lane would merge alone, and long strings. */
 Test(agg, more_groups_than_one_partition) {
-  tm_batch *table = plain_table(60000, 3, 200000);
+  tm_batch *table = plain_table(20000, 3, 200000);
   static const agg_spec few[] = {{.agg = "count"}, {.agg = "sum", .of = "j", .as = "s"},
                                  {.agg = "max", .of = "s", .as = "m"},
                                  {.agg = "median", .of = "i", .as = "q"},

@@ -132,6 +132,26 @@ Test(distinct, many_keys_out_of_several_lanes) {
   tm_batch_release(table);
 }
 
+/* So many that each lane merges more than one part of the hashes. */
+Test(distinct, more_keys_than_a_merged_table_takes) {
+  enum { ROWS = 450000 };
+  tm_batch *table = rows_blank(budget, rows_schema(&arena, "x int64 not null"), ROWS);
+  int64_t *x = table->columns[0].data;
+  for (uint32_t i = 0; i < ROWS; i++) x[i] = (int64_t)((i / 2) * UINT64_C(0x9e3779b97f4a7c15));
+  harness_case c = case_of(table, V_TABLE(&arena, {"columns", v_text("x")}));
+  harness_mode mode = {.seed = 1, .lanes = 3, .batch_rows = 2048};
+  harness_result r = harness_run(&c, &mode);
+  cr_assert_eq(r.err.code, 0, "%s", r.err.message);
+  cr_expect_eq(r.rows.count, ROWS / 2);
+  cr_expect_eq(r.ledger.duplicate, ROWS / 2);
+  rows_list_sort(&r.rows);
+  for (size_t i = 1; i < r.rows.count; i++) {
+    cr_assert_str_neq(r.rows.texts[i], r.rows.texts[i - 1]);
+  }
+  harness_result_clear(&r);
+  tm_batch_release(table);
+}
+
 static void expect_refused(const tm_batch *table, tm_value columns, int code, const char *message) {
   harness_case c = case_of(table, V_TABLE(&arena, {"columns", columns}));
   tm_bind bind;
