@@ -17,6 +17,13 @@ static __int128 power_of_ten(int exponent) {
   return power;
 }
 
+/* Dead rows may hold anything, so this must be able to take anything. */
+static inline __int128 scaled(__int128 value, __int128 factor, __int128 limit) {
+  __int128 product;
+  if (__builtin_mul_overflow(value, factor, &product)) return TM_CAST_TOO_WIDE;
+  return product >= limit || product <= -limit ? TM_CAST_TOO_WIDE : product;
+}
+
 static void to_decimal(const tm_column *in, tm_column *c, uint32_t rows) {
   int scale = in->type.kind == TM_DECIMAL ? in->type.scale : 0;
   __int128 factor = power_of_ten(c->type.scale - scale);
@@ -25,13 +32,21 @@ static void to_decimal(const tm_column *in, tm_column *c, uint32_t rows) {
     int64_t short_factor = (int64_t)factor;
     if (from == TM_PHYSICAL_I32) LOOP(int32_t, int64_t, from[i] * short_factor);
     else LOOP(int64_t, int64_t, (int64_t)((uint64_t)from[i] * (uint64_t)short_factor));
-  } else if (from == TM_PHYSICAL_I32) {
-    LOOP(int32_t, __int128, from[i] * factor);
-  } else if (from == TM_PHYSICAL_I64) {
-    LOOP(int64_t, __int128, from[i] * factor);
-  } else {
-    LOOP(__int128, __int128, (__int128)((unsigned __int128)from[i] * (unsigned __int128)factor));
+    return;
   }
+  __int128 limit = power_of_ten(TM_DECIMAL_MAX);
+  if (from == TM_PHYSICAL_I32) LOOP(int32_t, __int128, scaled(from[i], factor, limit));
+  else if (from == TM_PHYSICAL_I64) LOOP(int64_t, __int128, scaled(from[i], factor, limit));
+  else LOOP(__int128, __int128, scaled(from[i], factor, limit));
+}
+
+bool tm_cast_may_overflow(tm_type from, tm_type to) {
+  if (to.kind != TM_DECIMAL) return false;
+  int whole = from.kind == TM_DECIMAL ? from.precision - from.scale
+              : from.kind == TM_INT32 ? 10
+              : from.kind == TM_INT64 ? 19
+                                      : 0;
+  return whole + to.scale > TM_DECIMAL_MAX;
 }
 
 int tm_cast_widen(tm_batch *out, uint32_t column, const tm_column *in) {

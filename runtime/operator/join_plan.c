@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kernel/cast.h"
 #include "stage/options.h"
 
 enum { KEYS_MAX = 64, BUILD_RATIO = 2 };
@@ -160,6 +161,12 @@ static int bind_output(tm_bind *bind, join_plan *p, tm_error *err) {
     if (other >= 0) {
       tm_type theirs = right->fields[other].type;
       if (!tm_type_unify(type, theirs, &type)) type = left->fields[i].type; /* zones: the left's */
+      if (tm_cast_may_overflow(left->fields[i].type, type) || tm_cast_may_overflow(theirs, type)) {
+        char a[TM_TYPE_TEXT_MAX], b[TM_TYPE_TEXT_MAX];
+        return tm_fail(err, TM_E_TYPE, "join: '%s' is %s and %s: no column holds the keys of both",
+                       left->fields[i].name, tm_type_text(left->fields[i].type, a),
+                       tm_type_text(theirs, b));
+      }
     }
     put(p, output, left->fields[i].name, type, p->outer_right && other < 0, (int32_t)i, other);
   }

@@ -1,6 +1,7 @@
 /* operator/union.c: the rows of several inputs, by column name, in the order of the first.
  *
- * Types widen (int32 with int64, decimals to the larger). Where somebody depends on the order of
+ * Types widen (int32 with int64, decimals to the larger; a row with a value of more than 38 digits
+ * then is refused). Where somebody depends on the order of
  * rows the planner brings all inputs into lane 0, and they are taken one after another; else they
  * are taken as they come. A sequence of its own keeps the order of several inputs visible
  * below. */
@@ -8,7 +9,7 @@
 #include <string.h>
 
 #include "kernel/cast.h"
-#include "stage/stage.h"
+#include "stage/apply.h"
 #include "state/record.h"
 
 typedef struct plan {
@@ -57,18 +58,28 @@ static int union_bind(tm_bind *bind, tm_error *err) {
     if (match_input(bind, port, output, p, err) < 0) return -1;
     bind->rows_estimate += bind->input_rows[port];
   }
-  for (uint32_t i = 0; i < output->count; i++) output->fields[i].path = NULL;
+  for (uint32_t i = 0; i < output->count; i++) {
+    output->fields[i].path = NULL;
+    for (uint32_t port = 0; port < bind->input_count; port++) {
+      tm_type from = bind->inputs[port]->fields[p->from[port][i]].type;
+      bind->rejects |= tm_cast_may_overflow(from, output->fields[i].type);
+    }
+  }
   bind->plan = p;
   bind->output = output;
   bind->order = TM_ORDER_KEEPS;
   return 0;
 }
 
+/* What may refuse a row is needed, whoever reads it. */
 static void union_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const *in) {
   const plan *p = bind->plan;
   for (uint32_t port = 0; port < bind->input_count; port++) {
     for (uint32_t i = 0; i < bind->output->count; i++) {
-      if (needed_out[i]) in[port][p->from[port][i]] = 1;
+      int32_t from = p->from[port][i];
+      tm_type type = bind->inputs[port]->fields[from].type;
+      bool refuses = tm_cast_may_overflow(type, bind->output->fields[i].type);
+      if (needed_out[i] || refuses) in[port][from] = 1;
     }
   }
 }
@@ -89,6 +100,30 @@ static uint32_t union_wants(void *self) {
   return (uint32_t)1 << port;
 }
 
+/* Refuses rows of which a value does not fit the wider type. 0 or -1 (memory). */
+static int refuse_wide(union_ *u, uint32_t port, tm_batch *in, tm_batch *batch, tm_out *out) {
+  uint8_t *wide = tm_batch_alloc(batch, batch->rows + 1);
+  if (wide == NULL) return -1;
+  memset(wide, 0, batch->rows);
+  for (uint32_t i = 0; i < batch->schema->count; i++) {
+    const tm_column *c = &batch->columns[i];
+    tm_type from = in->schema->fields[u->plan->from[port][i]].type;
+    if (c->data == NULL || !tm_cast_may_overflow(from, c->type)) continue;
+    for (uint32_t n = 0; n < batch->selected; n++) {
+      uint32_t row = tm_batch_row(batch, n);
+      if (tm_column_is_null(c, row) || wide[row]) continue;
+      if (((const __int128 *)c->data)[row] != TM_CAST_TOO_WIDE) continue;
+      char message[128];
+      const char *name = batch->schema->fields[i].name;
+      snprintf(message, sizeof message, "'%.60s' has more than 38 digits", name);
+      wide[row] = 1;
+      int line = u->env.bind->script_line;
+      if (tm_out_reject(out, in, row, TM_REASON_DECIMAL, line, message) < 0) return -1;
+    }
+  }
+  return tm_apply_select(batch, wide, 0) < 0 ? -1 : 0;
+}
+
 static tm_flow union_push(void *self, uint32_t port, tm_batch *taken, tm_out *out, tm_error *err) {
   union_ *u = self;
   tm_batch *batch = tm_batch_derive(taken, u->env.budget, u->env.bind->output);
@@ -97,6 +132,7 @@ static tm_flow union_push(void *self, uint32_t port, tm_batch *taken, tm_out *ou
     const tm_column *in = &taken->columns[u->plan->from[port][i]];
     if (in->data != NULL) done = tm_cast_widen(batch, i, in) == 0;
   }
+  if (done && u->env.bind->rejects) done = refuse_wide(u, port, taken, batch, out) == 0;
   tm_batch_release(taken);
   if (!done) {
     tm_batch_release(batch);

@@ -204,6 +204,23 @@ Test(join_bind, passes_what_is_unchanged) {
   free_tables();
 }
 
+/* Keys whose common type would need 39 digits: one that does not fit equals nothing; kinds that
+ * would have to give it out are refused. */
+Test(join_bind, keys_of_too_many_digits_match_nothing) {
+  left = rows_batch(budget, rows_schema(&arena, "k decimal(38,0), a int32"),
+                    "1|1\n99999999999999999999999999999999999999|2");
+  right = rows_batch(budget, rows_schema(&arena, "k decimal(10,1), b int32"), "1|3\n0.5|4");
+  harness_case c = case_of(V_TABLE(&arena, {"on", v_text("k")}, {"kind", v_text("left")}));
+  rows_list rows = {0};
+  rows_list_add(&rows, strdup("1|1|3"));
+  rows_list_add(&rows, strdup("99999999999999999999999999999999999999|2|null"));
+  harness_check(&c, &(harness_expected){.rows = &rows, .label = "digits"});
+  rows_list_clear(&rows);
+  refuse(V_TABLE(&arena, {"on", v_text("k")}, {"kind", v_text("full")}), TM_E_TYPE,
+         "join: 'k' is decimal(38,0) and decimal(10,1): no column holds the keys of both", "");
+  free_tables();
+}
+
 /* ---------------------------------------------------------------- books and refusals */
 
 static tm_ledger books_of(const char *kind, uint32_t build, uint32_t lanes) {

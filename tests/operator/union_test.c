@@ -1,6 +1,7 @@
 /* tests/operator/union_test.c: several inputs by column name, in order and as they come. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/support/fixture.h"
 #include "tests/support/stage_harness.h"
@@ -96,6 +97,35 @@ Test(union, widens_types) {
   harness_result_clear(&r);
   for (int i = 0; i < 3; i++) tm_batch_release(tables[i]);
   for (int i = 0; i < 3; i++) tm_batch_release(floats[i]);
+}
+
+/* Together the types would need 39 digits: rows that need them are refused, also where nobody reads
+ * the column. */
+Test(union, refuses_rows_of_too_many_digits) {
+  tm_batch *tables[] = {
+    rows_batch(budget, rows_schema(&arena, "d decimal(38,0), n int32"),
+               "1|1\n9999999999999999999999999999999999999|2\n"
+               "-99999999999999999999999999999999999999|3\nnull|4"),
+    rows_batch(budget, rows_schema(&arena, "n int32, d decimal(10,1)"), "5|0.5"),
+  };
+  harness_case c = case_of(tables, 2, false);
+  rows_list rows = {0}, rejects = {0};
+  rows_list_add(&rows, strdup("1.0|1"));
+  rows_list_add(&rows, strdup("9999999999999999999999999999999999999.0|2"));
+  rows_list_add(&rows, strdup("null|4"));
+  rows_list_add(&rows, strdup("0.5|5"));
+  rows_list_add(&rejects, strdup("decimal|'d' has more than 38 digits|0|7|"
+                                 "{\"d\":-99999999999999999999999999999999999999,\"n\":3}"));
+  harness_sweep(&c, &(harness_expected){.rows = &rows, .rejects = &rejects, .label = "digits"});
+  c.needed = "n";
+  c.skip_rejects = true;
+  char *needs = harness_needs(&c, 0);
+  cr_expect_str_eq(needs, "d n");
+  free(needs);
+  rows_list_clear(&rows);
+  rows_list_clear(&rejects);
+  tm_batch_release(tables[0]);
+  tm_batch_release(tables[1]);
 }
 
 static void refuse(tm_batch *const *tables, int code, const char *message) {
