@@ -2,7 +2,6 @@
  * messages do not depend on the number of workers; failures, cancels and limits end a run well. */
 #include "exec/run.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -421,39 +420,6 @@ Test(run, workers_are_started_and_stopped) {
     cr_expect_eq(stopped, started);
     cr_expect(filtering.seen_worker || fails);
     cr_expect_eq(sink.committed, !fails);
-    ends_sink_clear(&sink);
-    ends_sink_clear(&bad);
-  }
-}
-
-static tm_env short_of_threads;
-static int threads_left;
-
-static int create_while_there_are(tm_thread *out, void (*run)(void *context), void *context) {
-  if (threads_left == 0) return -EAGAIN;
-  threads_left--;
-  return tm_env_posix.thread_create(out, run, context);
-}
-
-Test(run, a_thread_that_cannot_start_ends_the_others) {
-  for (int threads = 0; threads < 3; threads++) {
-    ends_source source = small_source();
-    ends_sink sink = {0}, bad = {0};
-    tm_plan *plan = row_wise_plan(3, false);
-    ends_set_source(plan, "in", &source);
-    ends_set_sink(plan, "result", &sink);
-    ends_set_sink(plan, "bad", &bad);
-    short_of_threads = tm_env_posix;
-    short_of_threads.thread_create = create_while_there_are;
-    threads_left = threads;
-    tm_env_set(&short_of_threads);
-    tm_error err = run_with(plan, 3);
-    tm_env_set(NULL);
-    char message[64];
-    (void)snprintf(message, sizeof message, "cannot start worker %d of 3", threads + 1);
-    cr_expect_eq(err.code, TM_E_SYSTEM);
-    cr_expect_str_eq(err.message, message);
-    cr_expect_eq(sink.committed, 0);
     ends_sink_clear(&sink);
     ends_sink_clear(&bad);
   }

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Every error code of base/error.h has a golden case that shows its message.
 
 The case's folder begins with the code (`e102_option`), its `expected` holds the message with the

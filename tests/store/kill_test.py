@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """kill -9 at random moments: an output is the old file or the whole new one, never a piece.
 
 A job with five outputs (plain, compressed, sorted, aggregated, refused rows) is killed somewhere
