@@ -4,6 +4,7 @@ A job with five outputs (plain, compressed, sorted, aggregated, refused rows) is
 between its start and its end. After each kill every final name must hold exactly what stood there
 before or exactly what an undisturbed run writes; the next run must succeed and take away what the
 dead ones left. 20 kills, in the long form 400, half of them while the processors are busy.
+Then as many SIGINT and SIGTERM: all outputs or none, the exit status says which, no leftovers.
 """
 
 import os
@@ -77,13 +78,13 @@ def lay_old(folder, with_old):
         path.write_bytes(OLD)
 
 
-def killed_at(folder, seconds, generator):
-    """True if the kill came before the end."""
+def signalled_at(folder, seconds, number, generator):
+    """The exit status of a run that got the signal."""
     child = subprocess.Popen(command(generator), cwd=folder, stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     time.sleep(seconds)
-    child.send_signal(signal.SIGKILL)
-    return child.wait() == -signal.SIGKILL
+    child.send_signal(number)
+    return child.wait()
 
 
 def judge(folder, whole, before):
@@ -105,6 +106,34 @@ def run_again(folder, whole, generator):
     if leftovers(folder):
         return f"left behind: {leftovers(folder)}"
     return None
+
+
+def judge_signal(folder, whole, before, number, status):
+    """A run that was asked to end: its status, and what it left."""
+    found = read_outputs(folder)
+    if leftovers(folder):
+        return f"left behind: {leftovers(folder)}"
+    if status == 0:
+        return None if found == whole else "it succeeded, but not all outputs are there"
+    if status not in (128 + number, -number):  # -number: before the program had begun
+        return f"exit status {status}"
+    return None if set(found.values()) == {before} else "it published all the same"
+
+
+def interrupt(folder, whole, seconds, generator, report):
+    hits = 0
+    for i in range(KILLS):
+        number = (signal.SIGINT, signal.SIGTERM)[i % 2]
+        with_old = generator.random() < 0.5
+        lay_old(folder, with_old)
+        moment = seconds * generator.uniform(0.1, 1.0)
+        status = signalled_at(folder, moment, number, generator)
+        hits += status != 0
+        seconds *= 1.02 if status != 0 else 0.9
+        problem = judge_signal(folder, whole, OLD if with_old else None, number, status)
+        report.add(f"signal {number} after {moment:.3f} s", problem)
+    few = None if hits >= KILLS // 3 else f"only {hits} of {KILLS} came before the end"
+    report.add("signals that hit", few)
 
 
 def main():
@@ -129,7 +158,8 @@ def main():
             lay_old(folder, with_old)
             low = 0.0 if i % 2 == 0 else 0.7  # half of the kills near the publication
             moment = seconds * generator.uniform(low, 1.05)
-            hit = killed_at(folder, moment, generator)
+            status = signalled_at(folder, moment, signal.SIGKILL, generator)
+            hit = status == -signal.SIGKILL
             killed += hit
             seconds *= 1.02 if hit else 0.9  # the machine is never equally busy
             problem = judge(folder, whole, OLD if with_old else None)
@@ -142,6 +172,7 @@ def main():
             loop.wait()
         few = None if killed >= KILLS // 2 else f"only {killed} of {KILLS} came before the end"
         report.add("kills that hit", few)
+        interrupt(folder, whole, seconds, generator, report)
     print(f"{killed} of {KILLS} kills hit, {published} runs had published")
     report.close()
 
