@@ -302,13 +302,13 @@ demo: deps
 	@$(BUILD)/tidemill run $(DEMO)
 
 install: all
-	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/tidemill \
-	  $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	install -m 755 $(BUILD)/tidemill $(DESTDIR)$(PREFIX)/bin/tidemill
+	@install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/include/tidemill" \
+	  "$(DESTDIR)$(PREFIX)/lib/pkgconfig"
+	install -m 755 $(BUILD)/tidemill "$(DESTDIR)$(PREFIX)/bin/tidemill"
 	@for header in $(wildcard runtime/include/tidemill/*.h); do \
-	  install -m 644 $$header $(DESTDIR)$(PREFIX)/include/tidemill/; done
+	  install -m 644 $$header "$(DESTDIR)$(PREFIX)/include/tidemill/"; done
 	@printf '%s\n' 'Name: tidemill' 'Description: headers for native modules' 'Version: $(VERSION)' \
-	  'Cflags: -I$(PREFIX)/include' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/tidemill.pc
+	  'Cflags: -I"$(PREFIX)/include"' > "$(DESTDIR)$(PREFIX)/lib/pkgconfig/tidemill.pc"
 
 clean:
 	rm -rf $(BUILD)
