@@ -71,6 +71,8 @@ tm_batch *tm_batch_derive(tm_batch *base, tm_budget *budget, const tm_schema *sc
   batch->selection = base->selection;
   batch->weights = base->weights;
   batch->ordinals = base->ordinals;
+  batch->times = base->times;
+  batch->marks = base->marks;
   batch->origin = base->origin;
   batch->sequence = base->sequence;
   return batch;
@@ -81,6 +83,7 @@ tm_batch *tm_batch_own(tm_batch *taken, tm_budget *budget) {
   tm_batch *own = tm_batch_derive(taken, budget, taken->schema);
   if (own != NULL) {
     memcpy(own->columns, taken->columns, taken->schema->count * sizeof *own->columns);
+    own->ends_partition = taken->ends_partition;
   }
   tm_batch_release(taken);
   return own;
@@ -196,17 +199,26 @@ static int compact_columns(tm_batch *out, const tm_batch *batch, const uint32_t 
   return 0;
 }
 
+/* The values of the selected rows, next to each other; NULL stays NULL. */
+static int compact_words(tm_batch *out, const int64_t *in, const uint32_t *rows, int64_t **to) {
+  if (in == NULL) return 0;
+  int64_t *values = tm_arena_alloc(&out->arena, (out->rows + 1) * sizeof *values);
+  if (values == NULL) return -1;
+  for (uint32_t i = 0; i < out->rows; i++) values[i] = in[rows[i]];
+  *to = values;
+  return 0;
+}
+
 static int compact_marks(tm_batch *out, const tm_batch *batch, const uint32_t *rows) {
-  if (batch->ordinals != NULL) {
-    out->ordinals = tm_arena_alloc(&out->arena, (batch->selected + 1) * sizeof *out->ordinals);
-    if (out->ordinals == NULL) return -1;
-    for (uint32_t i = 0; i < batch->selected; i++) out->ordinals[i] = batch->ordinals[rows[i]];
+  if (compact_words(out, (const int64_t *)batch->ordinals, rows, (int64_t **)&out->ordinals) < 0 ||
+      compact_words(out, batch->times, rows, &out->times) < 0 ||
+      compact_words(out, batch->marks, rows, &out->marks) < 0) {
+    return -1;
   }
-  if (batch->weights != NULL) {
-    out->weights = tm_arena_alloc(&out->arena, (batch->selected + 1) * sizeof *out->weights);
-    if (out->weights == NULL) return -1;
-    for (uint32_t i = 0; i < batch->selected; i++) out->weights[i] = batch->weights[rows[i]];
-  }
+  if (batch->weights == NULL) return 0;
+  out->weights = tm_arena_alloc(&out->arena, (batch->selected + 1) * sizeof *out->weights);
+  if (out->weights == NULL) return -1;
+  for (uint32_t i = 0; i < batch->selected; i++) out->weights[i] = batch->weights[rows[i]];
   return 0;
 }
 
@@ -215,6 +227,7 @@ tm_batch *tm_batch_compact(const tm_batch *batch, tm_budget *budget) {
   if (out == NULL) return NULL;
   out->origin = batch->origin;
   out->sequence = batch->sequence;
+  out->ends_partition = batch->ends_partition;
   const uint32_t *rows = batch->selection;
   uint32_t *every = NULL;
   size_t every_bytes = (batch->rows + 1) * sizeof *every;

@@ -11,6 +11,11 @@
 #include "column/schema.h"
 #include "column/str.h"
 
+/* Event time and watermarks: microseconds since the epoch. NONE is before everything (no watermark
+ * yet), END after it: the end of input. */
+#define TM_TIME_NONE INT64_MIN
+#define TM_TIME_END INT64_MAX
+
 enum { TM_BATCH_ROWS = 2048, TM_BATCH_ROWS_MAX = 65536 };
 
 typedef struct tm_column {
@@ -37,8 +42,13 @@ typedef struct tm_batch {
   tm_column *columns;        /* schema->count; data NULL for columns that the plan never reads */
   int32_t *weights;          /* changelogs: a weight a row; NULL: all +1 */
   uint64_t *ordinals;        /* source order: line or record number; NULL: not wanted */
+  int64_t *times;            /* event time in microseconds; NULL: rows have none */
+  int64_t *marks;            /* the watermark of the row's own partition just before it: a row whose
+                                time is less is behind; NULL: none is */
   tm_origin origin;
   uint64_t sequence;         /* of the morsel: ascending along a source; orders batches */
+  bool ends_partition;       /* its source partition is gone: nothing comes from it any more. Such a
+                                batch is passed on even without rows */
   tm_pin *pins;
   uint32_t pin_count, pin_capacity;
   tm_arena arena;
@@ -52,7 +62,7 @@ void tm_batch_release(tm_batch *batch); /* NULL is a no-op */
  * columns that pins it. NULL (taken released) when out of memory. */
 tm_batch *tm_batch_own(tm_batch *taken, tm_budget *budget);
 /* A new header with another schema, no columns yet, the same rows, selection, weights, ordinals,
- * origin and sequence, that pins `base`. The caller sets the columns (shared ones by assignment).
+ * times, marks, origin and sequence, that pins `base`. The caller sets the columns (shared ones by assignment).
  * NULL when out of memory. Consumes nothing. */
 tm_batch *tm_batch_derive(tm_batch *base, tm_budget *budget, const tm_schema *schema);
 /* Keeps `object` until the batch goes. 0 or -1. */

@@ -307,7 +307,7 @@ static int refuse(void *context, const tm_refusal *refusal, tm_error *err) {
     .reason = refusal->reason, .message = refusal->message, .file = refusal->block->file,
     .source = s->shared->reading.source, .file_index = refusal->block->file_index,
     .ordinal = refusal->line, .offset = (int64_t)refusal->offset,
-    .raw = tm_str_make(raw, size),
+    .raw = tm_str_make(raw, size), .event_time_us = TM_TIME_NONE, .watermark_us = TM_TIME_NONE,
   };
   return tm_out_reject_raw(s->out, &reject) < 0 ? no_memory(err) : 0;
 }

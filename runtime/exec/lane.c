@@ -279,7 +279,7 @@ static int ready_port(const tm_lane *lane, const node *n) {
 static tm_lane_step step_input(tm_lane *lane, node *n, int ready, tm_error *err) {
   const tm_stage *stage = n->bind->stage;
   port *p = &n->ports[ready];
-  tm_out out = {.arena = &lane->scratch};
+  tm_out out = tm_out_make(&lane->scratch);
   tm_flow flow;
   if (p->count > 0) {
     tm_batch *batch = port_take(p);
@@ -309,7 +309,7 @@ static tm_lane_step step_node(tm_lane *lane, node *n, tm_error *err) {
     return TM_LANE_WORKED;
   }
   if (may_resume(lane, n)) {
-    tm_out out = {.arena = &lane->scratch};
+    tm_out out = tm_out_make(&lane->scratch);
     n->woken = false;
     return settle(lane, n, n->bind->stage->resume(n->self, &out, err), &out, err);
   }

@@ -39,8 +39,8 @@ static bool put_row(tm_batch *b, uint32_t row, const tm_plan *plan, const tm_bin
   put_int(b, TM_REFUSED_LINE, row, (int64_t)r->ordinal, r->ordinal > 0);
   put_int(b, TM_REFUSED_OFFSET, row, r->offset, r->offset >= 0);
   put_int(b, TM_REFUSED_SCRIPT_LINE, row, line, true);
-  put_int(b, TM_REFUSED_EVENT_TIME, row, 0, false);
-  put_int(b, TM_REFUSED_WATERMARK, row, 0, false);
+  put_int(b, TM_REFUSED_EVENT_TIME, row, r->event_time_us, r->event_time_us != TM_TIME_NONE);
+  put_int(b, TM_REFUSED_WATERMARK, row, r->watermark_us, r->watermark_us != TM_TIME_NONE);
   put_int(b, TM_REFUSED_SOURCE_INDEX, row, r->source, true);
   put_int(b, TM_REFUSED_FILE_INDEX, row, r->file_index, true);
   put_int(b, TM_REFUSED_STEP_INDEX, row, bind->node, true);

@@ -31,6 +31,19 @@ typedef enum tm_order {
   TM_ORDER_MAKES, /* this stage puts rows in an order that holds from here on */
 } tm_order;
 
+/* What is known of the rows of an edge. The plan gives a stage those of its inputs, and takes for
+ * its output those of input 0 (changelog and bounded: of all inputs together) unless bind() says
+ * otherwise. Columns of windows follow `passes`. */
+typedef struct tm_rows_facts {
+  tm_type time;          /* of the hidden event time: timestamp or date; TM_NULLTYPE: there is none */
+  bool changelog;        /* rows carry weights: a row may be taken back */
+  bool bounded;          /* the input ends by itself */
+  bool live;             /* comes as it happens: idle, ahead and the wall clock matter */
+  bool in_time_order;    /* rows come by event time, and none is behind: out of time_order */
+  int window_start, window_end; /* columns of an upstream window; -1: none */
+  bool fixed_windows;    /* all rows of one window_start have one window_end */
+} tm_rows_facts;
+
 /* Filled by the plan, completed by bind(), read-only afterwards. */
 typedef struct tm_bind {
   /* given */
@@ -47,9 +60,14 @@ typedef struct tm_bind {
   uint32_t input_count;
   const tm_schema *inputs[TM_PORTS_MAX];
   uint64_t input_rows[TM_PORTS_MAX]; /* estimates, 0 = unknown */
+  tm_rows_facts facts_in[TM_PORTS_MAX];
+  bool final_only;             /* a stream of bounded input whose sinks want only the net rows: what
+                                  would be a changelog may come once, at the end */
   /* answered */
   const tm_schema *output;     /* NULL for a sink */
   void *plan;                  /* what the stage keeps from binding; read-only while it runs */
+  tm_rows_facts facts_out;     /* given as above; bind() changes what it changes */
+  uint32_t time_order;         /* mask of ports whose rows must come through time_order */
   tm_order order;
   bool single;                 /* wants all rows in lane 0, in order: sinks, limit */
   bool ordered;                /* its result depends on the order of its input (single ones too) */
@@ -73,6 +91,7 @@ typedef struct tm_bind {
   bool ordered_input;          /* batches come in order of `sequence`, else in no order at all */
   bool buffers; /* an exchange: a full queue takes more where another lane is awaited */
   const struct tm_bind *rejects_to; /* endpoint of refused rows; NULL: the first fails the run */
+  const struct tm_bind *late_to;    /* endpoint of late rows; NULL: they are counted and warned of */
   bool skip_rejects;           /* on_error = "skip" */
 } tm_bind;
 

@@ -27,7 +27,7 @@ void tm_ledger_add(tm_ledger *sum, const tm_ledger *part) {
 
 void tm_out_emit(tm_out *out, tm_batch *taken) {
   assert(out->main == NULL);
-  if (taken->selected == 0) {
+  if (taken->selected == 0 && !taken->ends_partition) {
     tm_batch_release(taken);
     return;
   }
@@ -59,26 +59,35 @@ int tm_out_reject_raw(tm_out *out, const tm_reject *reject) {
   return 0;
 }
 
-int tm_out_reject(tm_out *out, const tm_batch *batch, uint32_t row, tm_reason reason,
-                  int script_line, const char *message) {
+static int refuse(tm_out *out, const tm_batch *batch, uint32_t row, tm_reject *reject) {
   tm_bytes json;
   tm_bytes_init(&json, out->arena->budget);
   if (!tm_row_json(&json, batch, row)) {
     tm_bytes_deinit(&json);
     return -1;
   }
-  tm_reject reject = {
-    .reason = reason,
-    .message = message,
-    .file = batch->origin.file,
-    .source = batch->origin.source,
-    .file_index = batch->origin.file_index,
-    .ordinal = batch->ordinals != NULL ? batch->ordinals[row] : 0,
-    .offset = -1,
-    .script_line = script_line,
-    .raw = tm_str_make((const char *)json.data, json.size),
-  };
-  int done = tm_out_reject_raw(out, &reject);
+  reject->file = batch->origin.file;
+  reject->source = batch->origin.source;
+  reject->file_index = batch->origin.file_index;
+  reject->ordinal = batch->ordinals != NULL ? batch->ordinals[row] : 0;
+  reject->offset = -1;
+  reject->raw = tm_str_make((const char *)json.data, json.size);
+  reject->event_time_us = batch->times != NULL ? batch->times[row] : TM_TIME_NONE;
+  int done = tm_out_reject_raw(out, reject);
   tm_bytes_deinit(&json);
   return done;
+}
+
+int tm_out_reject(tm_out *out, const tm_batch *batch, uint32_t row, tm_reason reason,
+                  int script_line, const char *message) {
+  tm_reject reject = {.reason = reason, .message = message, .script_line = script_line,
+                      .watermark_us = TM_TIME_NONE};
+  return refuse(out, batch, row, &reject);
+}
+
+int tm_out_late(tm_out *out, const tm_batch *batch, uint32_t row, tm_reason reason,
+                int script_line, const char *message, int64_t watermark_us) {
+  tm_reject reject = {.reason = reason, .message = message, .script_line = script_line,
+                      .watermark_us = watermark_us};
+  return refuse(out, batch, row, &reject);
 }

@@ -13,13 +13,18 @@ static bool is_alias(const char *aliases, const char *verb) {
   return false;
 }
 
-const tm_stage *tm_stage_find(const char *verb, tm_stage_role role) {
+const tm_stage *tm_stage_find_for(const char *verb, tm_stage_role role, const tm_bind *bind) {
   for (const tm_stage *const *at = tm_stage_table; *at != NULL; at++) {
     const tm_stage *stage = *at;
     if (tm_stage_role_of(stage) != role) continue;
-    if (strcmp(stage->name, verb) == 0 || is_alias(stage->aliases, verb)) return stage;
+    if (strcmp(stage->name, verb) != 0 && !is_alias(stage->aliases, verb)) continue;
+    if (bind == NULL || stage->serves == NULL || stage->serves(bind)) return stage;
   }
   return NULL;
+}
+
+const tm_stage *tm_stage_find(const char *verb, tm_stage_role role) {
+  return tm_stage_find_for(verb, role, NULL);
 }
 
 tm_stage_role tm_stage_role_of(const tm_stage *stage) {

@@ -34,6 +34,8 @@ typedef struct tm_stage_env {
   tm_ledger *ledger;           /* of this instance; the lane counts `in` and `passed` */
   const int *draining;         /* atomic; once set, a source takes no new morsel and finishes */
   void (*wake)(void *waker);   /* from any thread: every blocked instance gets a resume() */
+  /* The same at that time of the monotonic clock; may come earlier, and once a time is asked for. */
+  void (*wake_at)(void *waker, int64_t monotonic_us);
   void *waker;
 } tm_stage_env;
 
@@ -56,6 +58,9 @@ typedef struct tm_stage {
   bool takes_filters;          /* a source that applies bind->pushed itself */
   bool listens;                /* resume() comes after a wake even while it wants input */
   const tm_option *options;    /* ends with a NULL name; NULL: any (it checks them itself) */
+  /* One verb may have several stages: the one that serves what the bind says (options, job, facts,
+   * final_only) is taken. NULL: all. */
+  bool (*serves)(const tm_bind *bind);
   /* Types and everything that can be wrong, before any row. 0 or -1. */
   int (*bind)(tm_bind *bind, tm_error *err);
   /* Which input columns are needed, given which output columns are: needed_in[port][column] = 1.
@@ -71,8 +76,10 @@ typedef struct tm_stage {
   /* `taken` is consumed on every path. */
   tm_flow (*push)(void *self, uint32_t port, tm_batch *taken, tm_out *out, tm_error *err);
   tm_flow (*resume)(void *self, tm_out *out, tm_error *err);
-  tm_flow (*advance)(void *self, uint32_t port, int64_t watermark_us, int64_t *out_watermark_us,
-                     tm_out *out, tm_error *err);
+  /* Time has come to watermark_us on that port: no row that comes later is less, but late ones.
+   * Once its own output has come as far, out->watermark_us says so, in this or a later call. The
+   * end of a port is no advance: finish() is. NULL: the least over its ports goes on by itself. */
+  tm_flow (*advance)(void *self, uint32_t port, int64_t watermark_us, tm_out *out, tm_error *err);
   /* Appends the state of this instance, its part of the shared object included; between any two
    * calls, also once it has finished. NULL: stateless. */
   int (*save)(void *self, tm_bytes *out, tm_error *err);
@@ -99,6 +106,7 @@ extern const tm_stage *const tm_stage_table[];
 /* One verb may name a source and a sink ("csv"). */
 typedef enum tm_stage_role { TM_ROLE_SOURCE, TM_ROLE_STEP, TM_ROLE_SINK } tm_stage_role;
 tm_stage_role tm_stage_role_of(const tm_stage *stage);
-const tm_stage *tm_stage_find(const char *verb, tm_stage_role role); /* NULL: none */
+const tm_stage *tm_stage_find(const char *verb, tm_stage_role role); /* any; NULL: none */
+const tm_stage *tm_stage_find_for(const char *verb, tm_stage_role role, const tm_bind *bind);
 
 #endif

@@ -49,6 +49,13 @@ static void save_column(const tm_batch *batch, const tm_column *c, tm_record_wri
   }
 }
 
+/* Numbers that stand beside the rows. */
+static void save_marks(const tm_batch *batch, const void *marks, size_t width,
+                       tm_record_writer *writer) {
+  tm_record_put(writer, marks != NULL);
+  if (marks != NULL) save_numbers(batch, marks, NULL, width, writer);
+}
+
 void tm_batch_record_save(const tm_batch *batch, tm_record_writer *writer) {
   tm_record_put(writer, batch->selected);
   tm_record_put(writer, batch->sequence);
@@ -57,14 +64,10 @@ void tm_batch_record_save(const tm_batch *batch, tm_record_writer *writer) {
   tm_record_put(writer, batch->origin.file != NULL);
   const char *file = batch->origin.file != NULL ? batch->origin.file : "";
   tm_record_put_bytes(writer, file, strlen(file));
-  tm_record_put(writer, batch->ordinals != NULL);
-  if (batch->ordinals != NULL) {
-    save_numbers(batch, batch->ordinals, NULL, sizeof *batch->ordinals, writer);
-  }
-  tm_record_put(writer, batch->weights != NULL);
-  if (batch->weights != NULL) {
-    save_numbers(batch, batch->weights, NULL, sizeof *batch->weights, writer);
-  }
+  save_marks(batch, batch->ordinals, sizeof *batch->ordinals, writer);
+  save_marks(batch, batch->times, sizeof *batch->times, writer);
+  save_marks(batch, batch->marks, sizeof *batch->marks, writer);
+  save_marks(batch, batch->weights, sizeof *batch->weights, writer);
   for (uint32_t i = 0; i < batch->schema->count; i++) {
     save_column(batch, &batch->columns[i], writer);
   }
@@ -141,15 +144,19 @@ tm_batch *tm_batch_record_restore(tm_record_reader *reader, tm_budget *budget,
                                   const tm_schema *schema, tm_arena *names, tm_error *err) {
   uint32_t rows = (uint32_t)tm_record_get(reader, UINT32_MAX - 1);
   tm_batch *batch = tm_batch_create(budget, schema, rows);
-  void *ordinals = NULL, *weights = NULL;
+  void *ordinals = NULL, *weights = NULL, *times = NULL, *marks = NULL;
   int done = batch == NULL ? -1 : restore_origin(batch, names, reader);
   if (done == 0) done = restore_marks(batch, sizeof *batch->ordinals, &ordinals, reader);
+  if (done == 0) done = restore_marks(batch, sizeof *batch->times, &times, reader);
+  if (done == 0) done = restore_marks(batch, sizeof *batch->marks, &marks, reader);
   if (done == 0) done = restore_marks(batch, sizeof *batch->weights, &weights, reader);
   for (uint32_t i = 0; i < schema->count && done == 0; i++) {
     done = restore_column(batch, i, reader);
   }
   if (done == 0 && !reader->failed) {
     batch->ordinals = ordinals;
+    batch->times = times;
+    batch->marks = marks;
     batch->weights = weights;
     return batch;
   }

@@ -1,7 +1,7 @@
 /* state/batch_record.h: the rows of a batch as a record, and back.
  *
- * Only selected rows are kept; what dead rows and nulls hold is not. Sequence, origin, ordinals
- * and weights stay; columns without data come back without data. */
+ * Only selected rows are kept; what dead rows and nulls hold is not. Sequence, origin, ordinals,
+ * times, marks and weights stay; columns without data come back without data. */
 #ifndef TM_STATE_BATCH_RECORD_H
 #define TM_STATE_BATCH_RECORD_H
 

@@ -109,7 +109,7 @@ static void run_lane(void *context) {
   lane *l = context;
   tm_error err = {0};
   void *self;
-  tm_out out = {.arena = &l->scratch};
+  tm_out out = tm_out_make(&l->scratch);
   tm_arena_init(&l->scratch, l->env.budget);
   if (l->stage->open(&l->env, &self, &err) < 0) fail(&err);
   uint32_t first = l->env.lane * BATCH, step = l->env.lanes * BATCH;

@@ -30,7 +30,7 @@ static int run_failing(const char *verb, tm_value options, const tm_batch *table
   const tm_stage *stage = bind.stage;
   tm_ledger ledger = {0};
   static const int draining = 0;
-  tm_out out = {.arena = &arena};
+  tm_out out = tm_out_make(&arena);
   void *shared = NULL, *self = NULL;
   tm_batch *batches[16];
   for (uint32_t i = 0; i < table->rows; i++) {

@@ -557,7 +557,7 @@ Test(agg, beyond_the_budget_is_an_error_that_says_so) {
   cr_assert_eq(stage->open(&env, &self, &err), 0);
   tm_arena scratch;
   tm_arena_init(&scratch, budget);
-  tm_out out = {.arena = &scratch};
+  tm_out out = tm_out_make(&scratch);
   cr_expect_eq(stage->push(self, 0, tm_batch_retain(table), &out, &err), TM_FLOW_FAILED);
   cr_expect_eq(err.code, TM_E_MEMORY);
   cr_expect(strstr(err.message, "need more than the memory budget") != NULL, "%s", err.message);

@@ -91,7 +91,7 @@ Test(exchange, buffers_for_a_lane_that_is_awaited) {
                           .ledger = &ledgers[i], .wake = wake_nobody};
       cr_assert_eq(stage->open(&env, &selves[i], &err), 0);
     }
-    tm_out out = {.arena = &arena};
+    tm_out out = tm_out_make(&arena);
     tm_flow flow = TM_FLOW_INPUT;
     uint64_t pushed = 0;
     while (flow == TM_FLOW_INPUT && pushed < BATCHES) {

@@ -64,7 +64,7 @@ Test(apply, filter_drops_and_refuses) {
   tm_apply_need(bound, needed);
   cr_expect(needed[0] == 1 && needed[1] == 0);
   tm_stage_env env = {.bind = &bind, .budget = budget, .worker = &worker};
-  tm_out out = {.arena = &arena};
+  tm_out out = tm_out_make(&arena);
   cr_expect_eq(tm_apply_filter(&env, bound, batch, &out, &err), 2);
   expect_selected(batch, (const uint32_t[]){0, 4}, 2);
   cr_assert_eq(out.reject_count, 1);
@@ -83,7 +83,7 @@ Test(apply, columns_are_made_and_refused_rows_leave_once) {
   tm_function *bound = tm_apply_bind(&bind, &f.source, TM_SHAPE_VALUE, NULL, "y", &err);
   cr_assert_not_null(bound);
   tm_stage_env env = {.bind = &bind, .budget = budget};
-  tm_out out = {.arena = &arena};
+  tm_out out = tm_out_make(&arena);
   tm_column column = {0};
   cr_expect_eq(tm_apply(&env, bound, batch, &column, NULL, &batch->arena, &out, &err), 0);
   expect_selected(batch, (const uint32_t[]){0, 1, 3, 4}, 4);

@@ -27,7 +27,7 @@ Test(out, books_balance_or_not) {
 
 Test(out, a_batch_without_rows_is_none) {
   tm_batch *batch = rows_batch(budget, rows_schema(&arena, "a int32"), "1\n2");
-  tm_out out = {.arena = &arena};
+  tm_out out = tm_out_make(&arena);
   batch->selected = 0;
   tm_out_emit(&out, batch);
   cr_expect_null(out.main);
@@ -43,7 +43,7 @@ Test(out, a_refused_row_is_told_as_json) {
   uint64_t ordinals[] = {17, 18};
   batch->ordinals = ordinals;
   batch->origin = (tm_origin){.source = 3, .file = "in.csv", .file_index = 2};
-  tm_out out = {.arena = &arena};
+  tm_out out = tm_out_make(&arena);
   char message[32] = "attempt to compare";
   cr_assert_eq(tm_out_reject(&out, batch, 1, TM_REASON_LUA, 12, message), 0);
   memset(message, 'x', sizeof message - 1); /* it was copied */
@@ -61,7 +61,7 @@ Test(out, a_refused_row_is_told_as_json) {
 }
 
 Test(out, many_refused_rows_keep_their_order) {
-  tm_out out = {.arena = &arena};
+  tm_out out = tm_out_make(&arena);
   for (uint64_t i = 0; i < 1000; i++) {
     char raw[32] = "a raw line that is long enough";
     raw[0] = (char)('a' + i % 26);
@@ -83,7 +83,7 @@ Test(out, no_memory_is_told) {
   for (uint64_t n = 1; n <= 4; n++) {
     tm_arena scratch;
     tm_arena_init(&scratch, budget);
-    tm_out out = {.arena = &scratch};
+    tm_out out = tm_out_make(&scratch);
     tm_memory_fail_at(n);
     failures += tm_out_reject(&out, batch, 0, TM_REASON_CHECK, 1, "m") < 0;
     tm_memory_fail_at(0);

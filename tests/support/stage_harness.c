@@ -208,7 +208,7 @@ static bool settle(lane *l, tm_flow flow, tm_out *out) {
 }
 
 static bool call_resume(lane *l) {
-  tm_out out = {.arena = &l->scratch};
+  tm_out out = tm_out_make(&l->scratch);
   l->woken = false;
   l->calls++;
   return settle(l, l->run->bind.stage->resume(l->self, &out, &l->err), &out);
@@ -217,7 +217,7 @@ static bool call_resume(lane *l) {
 static bool call_input(lane *l, uint32_t at) {
   const tm_stage *stage = l->run->bind.stage;
   port *p = &l->ports[at];
-  tm_out out = {.arena = &l->scratch};
+  tm_out out = tm_out_make(&l->scratch);
   l->calls++;
   if (p->next == p->count) {
     p->told = true;
