@@ -7,9 +7,11 @@
 #include "harness_parts.h"
 #include "stage/options.h"
 
-static const tm_stage *stage_of(const harness_case *c) {
-  const tm_stage *stage = c->stage != NULL ? c->stage : tm_stage_find(c->verb, c->role);
+static const tm_stage *stage_of(const harness_case *c, const tm_bind *bind) {
+  const tm_stage *stage = c->stage;
+  if (stage == NULL) stage = tm_stage_find_for(c->verb, c->role, bind);
   cr_assert_not_null(stage, "no stage serves '%s'", c->verb);
+  cr_assert(stage->serves == NULL || stage->serves(bind), "%s does not serve this", stage->name);
   return stage;
 }
 
@@ -37,20 +39,21 @@ int harness_bind(const harness_case *c, tm_arena *arena, uint32_t batch_rows, tm
   cr_assert(job != NULL && options != NULL);
   *job = (tm_job_info){.script = "job.lua", .pipeline = "job", .date = "2026-03-14",
                        .stdout_format = "csv", .workers = 1, .batch_rows = batch_rows,
-                       .block_bytes = 65536};
+                       .block_bytes = 65536, .stream = c->stream};
   *options = c->options.kind == TM_VALUE_NIL ? (tm_value){.kind = TM_VALUE_TABLE} : c->options;
-  const tm_stage *stage = stage_of(c);
-  const char *verb = c->verb != NULL ? c->verb : stage->name;
-  *out = (tm_bind){.stage = stage, .arena = arena, .budget = arena->budget, .job = job,
-                   .verb = verb, .name = verb, .options = options, .script_line = 7,
-                   .input_count = c->input_count};
+  const char *verb = c->verb != NULL ? c->verb : c->stage->name;
+  *out = (tm_bind){.arena = arena, .budget = arena->budget, .job = job, .verb = verb,
+                   .name = verb, .options = options, .script_line = 7,
+                   .input_count = c->input_count, .final_only = c->final_only};
   for (uint32_t i = 0; i < c->input_count; i++) {
     out->inputs[i] = c->inputs[i]->schema;
     out->input_rows[i] = c->input_rows[i];
   }
+  harness_facts(c, out);
+  const tm_stage *stage = out->stage = stage_of(c, out);
   if (stage->options != NULL && tm_options_check(stage->options, options, verb, err) < 0) return -1;
   if (stage->bind(out, err) < 0) return -1;
-  out->ordered_input = c->ordered_input;
+  out->ordered_input = c->ordered_input || out->time_order != 0;
   out->skip_rejects = c->skip_rejects;
   out->buffers = c->buffers;
   set_needed(c, arena, out);

@@ -31,9 +31,9 @@ static void scatter(uint32_t *places, uint32_t live, uint32_t rows, rows_random 
   }
 }
 
-static bool has_null(const tm_column *column, uint32_t from, uint32_t count) {
+static bool has_null(const tm_column *column, const uint32_t *rows, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
-    if (tm_column_is_null(column, from + i)) return true;
+    if (tm_column_is_null(column, rows[i])) return true;
   }
   return false;
 }
@@ -45,8 +45,11 @@ static uint64_t digest_of(const tm_batch *batch) {
   if (batch->selection != NULL) {
     hash = tm_hash_combine(hash, tm_hash_bytes(batch->selection, batch->selected * 4));
   }
-  if (batch->ordinals != NULL) {
-    hash = tm_hash_combine(hash, tm_hash_bytes(batch->ordinals, batch->rows * 8));
+  const void *hidden[] = {batch->ordinals, batch->times, batch->marks, batch->weights};
+  for (int i = 0; i < 4; i++) {
+    if (hidden[i] == NULL) continue;
+    size_t width = hidden[i] == batch->weights ? sizeof *batch->weights : sizeof *batch->times;
+    hash = tm_hash_combine(hash, tm_hash_bytes(hidden[i], batch->rows * width));
   }
   for (uint32_t i = 0; i < batch->schema->count; i++) {
     const tm_column *c = &batch->columns[i];
@@ -59,21 +62,38 @@ static uint64_t digest_of(const tm_batch *batch) {
   return hash;
 }
 
-static void make_column(tm_batch *batch, uint32_t i, const tm_batch *table, uint32_t from,
+static void make_column(tm_batch *batch, uint32_t i, const tm_batch *table, const uint32_t *rows,
                         uint32_t count, const uint32_t *places, bool odd, rows_random *random) {
   const tm_column *in = &table->columns[i];
   bool nullable =
-      has_null(in, from, count) || (odd && in->valid != NULL && rows_chance(random, 50));
+      has_null(in, rows, count) || (odd && in->valid != NULL && rows_chance(random, 50));
   cr_assert_eq(tm_batch_column(batch, i, nullable), 0);
   tm_column *c = &batch->columns[i];
   memset(c->data, odd ? GARBAGE : 0, batch->rows * tm_type_width(c->type));
   if (c->valid != NULL) memset(c->valid, odd ? GARBAGE : 0, batch->rows);
-  for (uint32_t k = 0; k < count; k++) copy_cell(batch, i, in, from + k, places[k], odd);
+  for (uint32_t k = 0; k < count; k++) copy_cell(batch, i, in, rows[k], places[k], odd);
 }
 
-harness_input harness_input_make(tm_budget *budget, const tm_batch *table, uint32_t from,
+static void *hidden_column(tm_batch *batch, size_t width) {
+  void *column = tm_batch_alloc(batch, (batch->rows + 1) * width);
+  cr_assert_not_null(column);
+  memset(column, GARBAGE, batch->rows * width);
+  return column;
+}
+
+static int64_t *time_column(tm_batch *batch, const int64_t *values, const uint32_t *rows,
+                            uint32_t count, const uint32_t *places) {
+  if (values == NULL) return NULL;
+  int64_t *column = hidden_column(batch, sizeof *column);
+  for (uint32_t k = 0; k < count; k++) column[places[k]] = values[rows[k]];
+  return column;
+}
+
+harness_input harness_input_make(tm_budget *budget, const harness_rows *in, uint32_t from,
                                  uint32_t count, const uint8_t *needed, const harness_case *c,
-                                 bool odd, rows_random *random) {
+                                 uint32_t port, bool odd, rows_random *random) {
+  const tm_batch *table = in->table;
+  const uint32_t *rows = in->rows + from;
   uint32_t dead = odd && rows_chance(random, 70) ? rows_below(random, count + 3) : 0;
   tm_batch *batch = tm_batch_create(budget, table->schema, count + dead);
   cr_assert_not_null(batch);
@@ -81,7 +101,7 @@ harness_input harness_input_make(tm_budget *budget, const tm_batch *table, uint3
   cr_assert_not_null(places);
   scatter(places, count, batch->rows, random);
   for (uint32_t i = 0; i < table->schema->count; i++) {
-    if (needed == NULL || needed[i]) make_column(batch, i, table, from, count, places, odd, random);
+    if (needed == NULL || needed[i]) make_column(batch, i, table, rows, count, places, odd, random);
   }
   if (dead > 0 || (odd && rows_chance(random, 30))) {
     batch->selection = places;
@@ -89,12 +109,17 @@ harness_input harness_input_make(tm_budget *budget, const tm_batch *table, uint3
   }
   batch->origin.file = "input.csv";
   if (c->ordinals) {
-    batch->ordinals = tm_batch_alloc(batch, (batch->rows + 1) * sizeof *batch->ordinals);
-    cr_assert_not_null(batch->ordinals);
-    memset(batch->ordinals, GARBAGE, batch->rows * sizeof *batch->ordinals);
-    for (uint32_t k = 0; k < count; k++) batch->ordinals[places[k]] = from + k + 1;
+    batch->ordinals = hidden_column(batch, sizeof *batch->ordinals);
+    for (uint32_t k = 0; k < count; k++) batch->ordinals[places[k]] = rows[k] + 1;
   }
+  if (c->weights[port] != NULL) {
+    batch->weights = hidden_column(batch, sizeof *batch->weights);
+    for (uint32_t k = 0; k < count; k++) batch->weights[places[k]] = c->weights[port][rows[k]];
+  }
+  batch->times = time_column(batch, in->times, rows, count, places);
+  batch->marks = time_column(batch, in->marks, rows, count, places);
   harness_input input = {.batch = batch, .shared = odd && rows_chance(random, 40)};
+  input.clock_us = in->clock == NULL ? TM_TIME_NONE : in->clock[from + count - 1];
   if (input.shared) tm_batch_retain(batch);
   return input;
 }

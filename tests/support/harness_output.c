@@ -1,5 +1,7 @@
 /* tests/support/harness_output.c: what a batch that a stage gives must look like. */
+#include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness_parts.h"
@@ -75,6 +77,82 @@ bool harness_output_check(const tm_bind *bind, const tm_batch *batch, char *fail
     if (!check_column(bind, batch, i, failure)) return false;
   }
   return true;
+}
+
+bool harness_output_check_time(const harness_case *c, const tm_bind *bind, const tm_batch *batch,
+                               int64_t watermark_us, int64_t *last, char *failure) {
+  const tm_rows_facts *facts = &bind->facts_out;
+  bool timed = facts->time.kind != TM_NULLTYPE;
+  if (timed && batch->times == NULL) FAIL("a batch without times");
+  if (batch->weights != NULL && !facts->changelog) FAIL("weights where no changelog was promised");
+  if (facts->in_time_order && batch->marks != NULL) FAIL("marks behind time_order");
+  for (uint32_t n = 0; n < batch->selected; n++) {
+    uint32_t row = tm_batch_row(batch, n);
+    if (batch->weights != NULL && batch->weights[row] == 0) FAIL("a weight of 0");
+    if (!timed) continue;
+    int64_t t = batch->times[row];
+    bool behind = batch->marks != NULL && t < batch->marks[row];
+    if (t < watermark_us && !behind && !c->old_rows) {
+      FAIL("a row of time %lld behind a watermark of %lld", (long long)t, (long long)watermark_us);
+    }
+    if (facts->in_time_order && t < *last) FAIL("rows are not in time order");
+    *last = t;
+  }
+  return true;
+}
+
+void harness_output_add(const harness_case *c, const tm_batch *batch, const uint8_t *needed,
+                        rows_list *to) {
+  for (uint32_t n = 0; n < batch->selected; n++) {
+    uint32_t row = tm_batch_row(batch, n);
+    char *text = rows_text(batch, row, needed), before[16] = "", behind[32] = "";
+    int weight = batch->weights != NULL ? batch->weights[row] : 1;
+    if (c->changelog || batch->weights != NULL) {
+      (void)snprintf(before, sizeof before, "%+d ", weight);
+    }
+    if (c->shows_times && batch->times != NULL) {
+      (void)snprintf(behind, sizeof behind, " @%lld", (long long)batch->times[row]);
+    }
+    size_t room = strlen(text) + sizeof before + sizeof behind;
+    char *line = malloc(room);
+    cr_assert_not_null(line);
+    (void)snprintf(line, room, "%s%s%s", before, text, behind);
+    free(text);
+    rows_list_add(to, line);
+  }
+}
+
+typedef struct weighted { const char *row; long weight; size_t at; } weighted;
+
+static int compare_weighted(const void *a, const void *b) {
+  const weighted *x = a, *y = b;
+  int order = strcmp(x->row, y->row);
+  return order != 0 ? order : x->at < y->at ? -1 : 1;
+}
+
+void harness_output_consolidate(rows_list *rows, char *failure) {
+  weighted *all = calloc(rows->count + 1, sizeof *all);
+  rows_list net = {0};
+  cr_assert_not_null(all);
+  for (size_t i = 0; i < rows->count; i++) {
+    char *behind;
+    long weight = strtol(rows->texts[i], &behind, 10);
+    all[i] = (weighted){behind + 1, weight, i};
+  }
+  if (rows->count > 1) qsort(all, rows->count, sizeof *all, compare_weighted);
+  for (size_t i = 0; i < rows->count;) {
+    const char *row = all[i].row;
+    long sum = 0;
+    for (; i < rows->count && strcmp(all[i].row, row) == 0; i++) {
+      sum += all[i].weight;
+      if (sum >= 0 || failure[0] != '\0') continue;
+      (void)snprintf(failure, HARNESS_FAILURE_MAX, "taken back before it was given: %.300s", row);
+    }
+    for (; sum > 0; sum--) rows_list_add(&net, strdup(row));
+  }
+  free(all);
+  rows_list_clear(rows);
+  *rows = net;
 }
 
 void harness_held_take(harness_held *held, tm_batch *taken, const uint8_t *needed) {

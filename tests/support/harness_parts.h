@@ -7,18 +7,37 @@
 
 enum { HARNESS_FAILURE_MAX = 600 };
 
+/* harness_time.c ------------------------------------------------------------------------------- */
+
+/* The rows of a port in the order in which they come, and their time. */
+typedef struct harness_rows {
+  const tm_batch *table;
+  uint32_t *rows;    /* numbers in the table, `count` of them */
+  uint32_t count;
+  int64_t *times;    /* by number in the table; NULL: rows have none */
+  int64_t *marks;    /* the same; NULL: none is behind */
+  int64_t *clock;    /* by place: how far a watermark may have come behind that row */
+} harness_rows;
+
+/* facts_in, before the bind. */
+void harness_facts(const harness_case *c, tm_bind *bind);
+/* Everything in the arena. */
+harness_rows harness_rows_of(const tm_bind *bind, const harness_case *c, uint32_t port,
+                             const uint8_t *needed, tm_arena *arena);
+
 /* harness_input.c ---------------------------------------------------------------------------- */
 
 typedef struct harness_input {
   tm_batch *batch;
+  int64_t clock_us; /* how far a watermark may have come behind it */
   bool shared;      /* the harness holds it too */
   uint64_t digest;  /* of a shared one, as it was given */
 } harness_input;
 
-/* Rows [from, from + count) of a table. `needed` has a byte a column; the others get no data. */
-harness_input harness_input_make(tm_budget *budget, const tm_batch *table, uint32_t from,
+/* The rows at places [from, from + count). `needed` has a byte a column; the others get no data. */
+harness_input harness_input_make(tm_budget *budget, const harness_rows *rows, uint32_t from,
                                  uint32_t count, const uint8_t *needed, const harness_case *c,
-                                 bool odd, rows_random *random);
+                                 uint32_t port, bool odd, rows_random *random);
 /* The batch is ready: notes what it looks like. */
 void harness_input_seal(harness_input *input);
 /* Lets go of what the harness holds. false: somebody wrote to it. */
@@ -28,6 +47,15 @@ bool harness_input_release(harness_input *input);
 
 /* Whether a batch is sound and agrees with the bind; else why not, in `failure`. */
 bool harness_output_check(const tm_bind *bind, const tm_batch *batch, char *failure);
+/* Whether its times and weights are; *last is the time of the last row so far, `watermark_us` the
+ * one that was given last. */
+bool harness_output_check_time(const harness_case *c, const tm_bind *bind, const tm_batch *batch,
+                               int64_t watermark_us, int64_t *last, char *failure);
+/* Its rows as result.rows has them. */
+void harness_output_add(const harness_case *c, const tm_batch *batch, const uint8_t *needed,
+                        rows_list *to);
+/* "+1 row" … to net rows, sorted. In `failure`: one is taken back before it was given. */
+void harness_output_consolidate(rows_list *rows, char *failure);
 
 typedef struct harness_held {
   tm_batch *batch;
@@ -49,6 +77,8 @@ typedef struct harness_port {
   harness_input *queue;
   uint32_t count, capacity, next;
   bool told;
+  int64_t clock_us;     /* how far time may have come, after what was pushed */
+  int64_t watermark_us; /* that the stage was told last */
 } harness_port;
 
 typedef struct harness harness;
@@ -61,7 +91,9 @@ typedef struct harness_lane {
   tm_flow flow;
   tm_ledger ledger;
   harness_port ports[HARNESS_PORTS];
-  rows_list rows, rejects;
+  rows_list rows, rejects, lates;
+  int64_t watermark_us; /* that the stage gave last */
+  int64_t last_time_us; /* of the last row that it gave */
   harness_held held[HARNESS_HELD];
   uint32_t held_next;
   uint64_t sequence;   /* of the last batch given */

@@ -29,6 +29,7 @@ static bool run(const harness_case *c, const harness_mode *m, const harness_expe
     if (e->ordered) rows_list_expect(&r.rows, e->rows, label);
     else rows_list_expect_set(&r.rows, e->rows, label);
     rows_list_expect_set(&r.rejects, e->rejects != NULL ? e->rejects : &no_rows, label);
+    rows_list_expect_set(&r.lates, e->lates != NULL ? e->lates : &no_rows, label);
   }
   harness_result_clear(&r);
   return !refused;

@@ -22,8 +22,8 @@ typedef harness_port port;
 /* ---------------------------------------------------------------- inputs */
 
 static bool lies_in_one_lane(const tm_bind *bind) {
-  return bind->single || (bind->ordered_input && bind->input_count > 1 &&
-                          bind->order == TM_ORDER_KEEPS);
+  bool meets = bind->ordered_input && bind->input_count > 1 && bind->order == TM_ORDER_KEEPS;
+  return bind->single || bind->job->stream || bind->time_order != 0 || meets;
 }
 
 static void enqueue(port *p, harness_input input) {
@@ -37,12 +37,12 @@ static void enqueue(port *p, harness_input input) {
 
 /* Morsels of one to three batches, each in a lane at random; sequences ascend over the table. */
 static void fill_port(harness *h, uint32_t at, const uint8_t *needed) {
-  const tm_batch *table = h->c->inputs[at];
+  const harness_rows rows = harness_rows_of(&h->bind, h->c, at, needed, &h->arena);
   bool one = lies_in_one_lane(&h->bind);
   uint64_t sequence = 0;
   uint32_t left_of_morsel = 0, lane_index = 0;
-  cr_assert_null(table->selection);
-  for (uint32_t from = 0; from < table->rows;) {
+  cr_assert_null(rows.table->selection);
+  for (uint32_t from = 0; from < rows.count;) {
     if (left_of_morsel == 0) {
       left_of_morsel = 1 + rows_below(&h->random, 3);
       lane_index = one ? 0 : rows_below(&h->random, h->mode->lanes);
@@ -50,8 +50,8 @@ static void fill_port(harness *h, uint32_t at, const uint8_t *needed) {
     }
     uint32_t count = h->mode->batch_rows;
     if (h->mode->odd_batches) count = 1 + rows_below(&h->random, count);
-    if (count > table->rows - from) count = table->rows - from;
-    harness_input input = harness_input_make(h->input_budget, table, from, count, needed, h->c,
+    if (count > rows.count - from) count = rows.count - from;
+    harness_input input = harness_input_make(h->input_budget, &rows, from, count, needed, h->c, at,
                                              h->mode->odd_batches, &h->random);
     input.batch->sequence = sequence;
     input.batch->origin.source = at;
@@ -86,6 +86,12 @@ static void wake(void *object) {
   env->mutex_unlock(&h->mutex);
 }
 
+/* Early, as it may be. */
+static void wake_at(void *object, int64_t monotonic_us) {
+  (void)monotonic_us;
+  wake(object);
+}
+
 static const int never_draining = 0;
 
 int harness_open(harness *h, tm_error *err) {
@@ -101,7 +107,8 @@ int harness_open(harness *h, tm_error *err) {
     l->env = (tm_stage_env){
       .bind = &h->bind, .budget = h->budget, .lane = i, .lanes = h->mode->lanes,
       .worker = h->c->worker, .shared = h->shared, .ledger = &l->ledger,
-      .draining = &never_draining, .wake = wake, .waker = h,
+      .draining = &never_draining, .wake = wake, .wake_at = wake_at,
+      .waker = h,
     };
     if (stage->open(&l->env, &l->self, err) < 0) return -1;
     l->open = true;
@@ -176,6 +183,46 @@ static void note_reject(lane *l, const tm_reject *r) {
   rows_list_add(&l->rejects, strdup(line));
 }
 
+static bool is_late(const tm_reject *r) {
+  return r->reason == TM_REASON_LATE || r->reason == TM_REASON_LATE_AFTER_IDLE;
+}
+
+static void note_late(lane *l, const tm_reject *r) {
+  char line[1024];
+  (void)snprintf(line, sizeof line, "%s|%lld|%lld|%.*s", tm_reason_name(r->reason),
+                 (long long)r->event_time_us, (long long)r->watermark_us, (int)r->raw.size,
+                 tm_str_bytes(&r->raw));
+  rows_list_add(&l->lates, strdup(line));
+}
+
+static void note_rejects(lane *l, const tm_out *out) {
+  for (uint32_t i = 0; i < out->reject_count; i++) {
+    bool late = is_late(&out->rejects[i]);
+    l->ledger.late += late;
+    l->ledger.rejected += !late;
+    if (late) note_late(l, &out->rejects[i]);
+    else note_reject(l, &out->rejects[i]);
+  }
+}
+
+/* How far time has come on all ports. */
+static int64_t least_watermark(const lane *l) {
+  int64_t least = TM_TIME_END;
+  for (uint32_t i = 0; i < l->run->bind.input_count; i++) {
+    const port *p = &l->ports[i];
+    if (!p->told && p->watermark_us < least) least = p->watermark_us;
+  }
+  return least;
+}
+
+static bool note_watermark(lane *l, int64_t watermark_us) {
+  if (watermark_us == TM_TIME_NONE) return true;
+  if (watermark_us < l->watermark_us) return say(l, "the watermark goes back");
+  if (watermark_us > least_watermark(l)) return say(l, "the watermark runs ahead of the inputs'");
+  l->watermark_us = watermark_us;
+  return true;
+}
+
 static bool settle(lane *l, tm_flow flow, tm_out *out) {
   const tm_bind *bind = &l->run->bind;
   if (flow == TM_FLOW_FAILED) {
@@ -184,6 +231,10 @@ static bool settle(lane *l, tm_flow flow, tm_out *out) {
     return false;
   }
   bool sound = out->main == NULL || harness_output_check(bind, out->main, l->failure);
+  if (sound && out->main != NULL) {
+    sound = harness_output_check_time(l->run->c, bind, out->main, l->watermark_us,
+                                      &l->last_time_us, l->failure);
+  }
   bool source = bind->input_count == 0;
   if (out->main != NULL) {
     l->ledger.passed += out->main->selected;
@@ -193,15 +244,15 @@ static bool settle(lane *l, tm_flow flow, tm_out *out) {
       sound = say(l, "sequences do not ascend");
     }
     l->sequence = out->main->sequence;
-    if (sound) rows_list_add_batch(&l->rows, out->main, bind->needed);
+    if (sound) harness_output_add(l->run->c, out->main, bind->needed, &l->rows);
     harness_held *held = &l->held[l->held_next++ % HARNESS_HELD];
     if (!harness_held_release(held)) sound = say(l, "a batch changed after it was given");
     if (sound) harness_held_take(held, out->main, bind->needed);
     else tm_batch_release(out->main);
   }
-  l->ledger.rejected += out->reject_count;
   if (source) l->ledger.in += out->reject_count;
-  for (uint32_t i = 0; i < out->reject_count; i++) note_reject(l, &out->rejects[i]);
+  note_rejects(l, out);
+  if (!note_watermark(l, out->watermark_us)) sound = false;
   tm_arena_reset(&l->scratch);
   l->flow = flow;
   return sound;
@@ -224,6 +275,7 @@ static bool call_input(lane *l, uint32_t at) {
     return settle(l, stage->finish(l->self, at, &out, &l->err), &out);
   }
   harness_input *input = &p->queue[p->next++];
+  p->clock_us = input->clock_us;
   l->ledger.in += input->batch->selected;
   if (stage->sink) l->ledger.passed += input->batch->selected;
   tm_batch *batch = input->batch;
@@ -231,9 +283,29 @@ static bool call_input(lane *l, uint32_t at) {
   return settle(l, stage->push(l->self, at, batch, &out, &l->err), &out);
 }
 
+/* As far as the clock has come or, as in a union of several, less far. */
+static bool call_advance(lane *l, uint32_t at, rows_random *random) {
+  const tm_stage *stage = l->run->bind.stage;
+  port *p = &l->ports[at];
+  int64_t to = p->clock_us;
+  if (p->watermark_us != TM_TIME_NONE && rows_chance(random, 30)) {
+    to = p->watermark_us + 1 + (int64_t)(rows_next(random) % (uint64_t)(to - p->watermark_us));
+  }
+  p->watermark_us = to;
+  if (stage->advance == NULL) return note_watermark(l, least_watermark(l));
+  tm_out out = tm_out_make(&l->scratch);
+  l->calls++;
+  return settle(l, stage->advance(l->self, at, to, &out, &l->err), &out);
+}
+
 /* ---------------------------------------------------------------- what may come next */
 
-enum { ACT_RESUME = HARNESS_PORTS, ACT_SPURIOUS, ACT_MAX };
+enum {
+  ACT_RESUME = HARNESS_PORTS,
+  ACT_SPURIOUS,
+  ACT_ADVANCE,
+  ACT_MAX = ACT_ADVANCE + HARNESS_PORTS,
+};
 
 /* Fills the acts that a lane may do; ports by their index. A lane without any stands still. */
 static uint32_t acts_of(const lane *l, uint32_t *acts) {
@@ -245,12 +317,16 @@ static uint32_t acts_of(const lane *l, uint32_t *acts) {
   if (stage->listens && l->woken) acts[count++] = ACT_RESUME;
   uint32_t wanted = stage->wants != NULL ? stage->wants(l->self) : UINT32_MAX;
   for (uint32_t i = 0; i < l->run->bind.input_count; i++) {
-    if ((wanted >> i & 1) != 0 && !l->ports[i].told) acts[count++] = i;
+    const port *p = &l->ports[i];
+    if ((wanted >> i & 1) == 0 || p->told) continue;
+    acts[count++] = i;
+    if (p->clock_us > p->watermark_us) acts[count++] = ACT_ADVANCE + i;
   }
   return count;
 }
 
-static bool do_act(lane *l, uint32_t act) {
+static bool do_act(lane *l, uint32_t act, rows_random *random) {
+  if (act >= ACT_ADVANCE) return call_advance(l, act - ACT_ADVANCE, random);
   return act >= ACT_RESUME ? call_resume(l) : call_input(l, act);
 }
 
@@ -307,7 +383,7 @@ static void run_interleaved(harness *h) {
       return;
     }
     h->calls++;
-    if (!do_act(l, act)) {
+    if (!do_act(l, act, &h->random)) {
       h->failed = true;
       return;
     }
@@ -344,7 +420,7 @@ static void thread_run(void *context) {
     if (stop) break;
     uint32_t acts[ACT_MAX], count = acts_of(l, acts);
     if (count == 0 || acts[0] == ACT_SPURIOUS) sound = wait_for_wake(l, seen);
-    else sound = do_act(l, acts[rows_below(&l->random, count)]);
+    else sound = do_act(l, acts[rows_below(&l->random, count)], &l->random);
   }
   env->mutex_lock(&h->mutex);
   if (!sound) h->stop = 1;
@@ -380,7 +456,12 @@ static void prepare(harness *h) {
     l->random = rows_seed(h->mode->seed + i);
     tm_arena_init(&l->scratch, h->budget);
     tm_bytes_init(&l->saved, h->budget);
-    for (uint32_t p = 0; p < h->bind.input_count && !h->bind.ordered_input; p++) {
+    l->watermark_us = l->last_time_us = TM_TIME_NONE;
+    for (uint32_t p = 0; p < h->bind.input_count; p++) {
+      l->ports[p].watermark_us = l->ports[p].clock_us = TM_TIME_NONE;
+    }
+    bool any_order = !h->bind.ordered_input && !h->c->stream;
+    for (uint32_t p = 0; p < h->bind.input_count && any_order; p++) {
       shuffle(h, &l->ports[p]);
     }
   }
@@ -406,13 +487,16 @@ static void collect(harness *h, harness_result *result) {
     lane *l = &h->lanes[i];
     rows_list_append(&result->rows, &l->rows);
     rows_list_append(&result->rejects, &l->rejects);
+    rows_list_append(&result->lates, &l->lates);
     rows_list_clear(&l->rows);
     rows_list_clear(&l->rejects);
+    rows_list_clear(&l->lates);
     tm_ledger_add(&result->ledger, &l->ledger);
     if (l->sequence > result->last_sequence) result->last_sequence = l->sequence;
     if (result->err.code == TM_E_NONE) result->err = l->err;
   }
   result->calls = h->calls;
+  result->watermark_us = h->lanes[0].watermark_us;
 }
 
 /* Judged once everything is freed, so that a failed assertion is not a leak besides. */
@@ -430,11 +514,12 @@ static void judge(harness *h, harness_result *result, uint64_t left) {
   if (said[0] == '\0' && whole && !tm_ledger_balances(b)) {
     (void)snprintf(said, room,
                    "in %llu + produced %llu is not passed %llu + filtered %llu + duplicate %llu + "
-                   "rejected %llu + unmatched %llu + absorbed %llu",
+                   "late %llu + rejected %llu + unmatched %llu + absorbed %llu + held %llu",
                    (unsigned long long)b->in, (unsigned long long)b->produced,
                    (unsigned long long)b->passed, (unsigned long long)b->filtered,
-                   (unsigned long long)b->duplicate, (unsigned long long)b->rejected,
-                   (unsigned long long)b->unmatched, (unsigned long long)b->absorbed);
+                   (unsigned long long)b->duplicate, (unsigned long long)b->late,
+                   (unsigned long long)b->rejected, (unsigned long long)b->unmatched,
+                   (unsigned long long)b->absorbed, (unsigned long long)b->held);
   }
   if (said[0] == '\0' || h->mode->tells) return;
   cr_assert_fail("%s: %s (seed %llu, %u lanes, batches of %u, call %llu)", h->bind.verb, said,
@@ -473,6 +558,7 @@ harness_result harness_run(const harness_case *c, const harness_mode *mode) {
   tm_budget_destroy(h->budget);
   tm_budget_destroy(h->input_budget);
   tm_budget_destroy(h->plan_budget);
+  if (c->changelog) harness_output_consolidate(&result.rows, h->lanes[0].failure);
   judge(h, &result, left);
   free(h);
   return result;
@@ -481,4 +567,5 @@ harness_result harness_run(const harness_case *c, const harness_mode *mode) {
 void harness_result_clear(harness_result *result) {
   rows_list_clear(&result->rows);
   rows_list_clear(&result->rejects);
+  rows_list_clear(&result->lates);
 }

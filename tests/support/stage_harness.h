@@ -8,7 +8,13 @@
  *   - batches that somebody else holds are not written to;
  *   - the books balance, and nothing stays charged to the budget;
  *   - the stage never stands still before it has finished.
+ *   - the watermark never goes back nor runs ahead of the inputs', and no row is behind it but
+ *     those that are behind already as they come (`old_rows`: of stages that give such rows);
+ *   - weights come only where facts_out says changelog, no row is taken back before it was given.
  * What came out is given back as text, for the test to compare with a reference of its own.
+ * With `times`, rows have event time. In a stream all rows come to lane 0 in the order of the
+ * table, with marks and watermarks as of a clock (harness_time.c), and other lanes just end.
+ * A port in bind->time_order gets its rows as out of time_order: sorted, late ones left out.
  * A stage without save() is opened afresh all the same: one that has state gives wrong rows then.
  * */
 #ifndef TESTS_SUPPORT_STAGE_HARNESS_H
@@ -34,6 +40,18 @@ typedef struct harness_case {
   bool skip_rejects;
   const char *needed;            /* "a b": the only columns that somebody reads; NULL: all */
   void *worker;                  /* for row functions */
+  const char *times;             /* name of the column that is event time, in every input that has
+                                    it; no nulls. NULL: rows have none */
+  int64_t out_of_order_us;
+  bool stream;                   /* else a batch: no marks, no advance() */
+  bool final_only, unbounded, live, in_time_order; /* of facts_in; so are these: */
+  const char *window_start, *window_end;           /* names of columns; NULL: none */
+  bool fixed_windows;
+  const int32_t *weights[HARNESS_PORTS]; /* a weight a row: the input is a changelog; NULL: none */
+  bool changelog;                /* result.rows are the net rows; else a row with a weight is
+                                    written "+1 row" */
+  bool old_rows;                 /* it gives rows behind its watermark, as an outer join does */
+  bool shows_times;              /* rows are written "row @time" */
 } harness_case;
 
 typedef struct harness_mode {
@@ -54,6 +72,8 @@ typedef struct harness_result {
   tm_error err;                  /* code 0: it ran to its end, or was closed early */
   rows_list rows;                /* lane 0's first */
   rows_list rejects;             /* "reason|message|ordinal|script line", in order of lanes */
+  rows_list lates;               /* "reason|event time|watermark|row as JSON" */
+  int64_t watermark_us;          /* that lane 0 gave last; TM_TIME_NONE: never */
   tm_ledger ledger;              /* of all lanes */
   uint64_t calls;
   uint64_t last_sequence;        /* the greatest of the batches given last */
@@ -69,6 +89,11 @@ void harness_result_clear(harness_result *result);
 /* Only binds, in the test's arena: for tests of types, errors and needs. 0, or -1 with err. */
 int harness_bind(const harness_case *c, tm_arena *arena, uint32_t batch_rows, tm_bind *out,
                  tm_error *err);
+/* What the rows of a port look like once they have come through time_order, of which columns
+ * `needed` (a byte a column; NULL: all) decide ties: numbers of rows of the table in *out (from
+ * malloc), late ones of a stream left out. The count. */
+uint32_t harness_time_ordered(const harness_case *c, uint32_t port, const uint8_t *needed,
+                              uint32_t **out);
 /* The columns of port `port` that the stage needs, "a b", for needed outputs as in the case. */
 char *harness_needs(const harness_case *c, uint32_t port); /* from malloc */
 
@@ -76,6 +101,7 @@ typedef struct harness_expected {
   const rows_list *rows;
   bool ordered;                  /* in that order; else as a set */
   const rows_list *rejects;      /* as a set; NULL: none */
+  const rows_list *lates;        /* as a set; NULL: none */
   const char *label;
 } harness_expected;
 
