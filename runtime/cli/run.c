@@ -12,8 +12,12 @@
 #include "exec/run.h"
 
 static int interrupted; /* the signal, once it came; atomic */
+static int interrupted_again; /* and once more; atomic */
 
 static void on_signal(int signal_number) {
+  if (__atomic_load_n(&interrupted, __ATOMIC_ACQUIRE) != 0) {
+    __atomic_store_n(&interrupted_again, 1, __ATOMIC_RELEASE);
+  }
   __atomic_store_n(&interrupted, signal_number, __ATOMIC_RELEASE);
 }
 
@@ -83,7 +87,8 @@ static int run_job(tm_cli_job *job, const tm_cli_flags *flags, tm_error *err) {
   }
   tm_run_options options = {
     .workers = job->plan->graph->job.workers, .timeout_us = timeout_of(job),
-    .cancel = &interrupted, .worker_start = worker_start, .worker_stop = worker_stop,
+    .cancel = &interrupted, .cancel_again = &interrupted_again,
+    .worker_start = worker_start, .worker_stop = worker_stop,
     .host = job->script, .progress = show,
   };
   tm_run_result result = {0};

@@ -12,7 +12,7 @@
 static int moved_filter_behind(const tm_plan *plan, uint32_t node) {
   for (uint32_t i = 0; i < plan->edge_count; i++) {
     const tm_edge *e = &plan->edges[i];
-    if (e->from == node && !e->refused && plan->nodes[e->to]->done_elsewhere) return (int)e->to;
+    if (e->from == node && e->kind == TM_EDGE_MAIN && plan->nodes[e->to]->done_elsewhere) return (int)e->to;
   }
   return -1;
 }
@@ -55,7 +55,7 @@ static bool carries_source_rows(const tm_plan *plan, const tm_run_result *result
   bool any = false;
   for (uint32_t i = 0; i < plan->edge_count; i++) {
     const tm_edge *e = &plan->edges[i];
-    if (e->to != node || e->refused) continue;
+    if (e->to != node || e->kind != TM_EDGE_MAIN) continue;
     const tm_ledger *from = &result->nodes[e->from];
     if (!carries[e->from] || from->produced > 0 || from->absorbed > 0) return false;
     any = true;
@@ -65,7 +65,7 @@ static bool carries_source_rows(const tm_plan *plan, const tm_run_result *result
 
 bool tm_balance_takes_refused(const tm_plan *plan, const tm_bind *bind) {
   for (uint32_t i = 0; i < plan->node_count; i++) {
-    if (plan->nodes[i]->rejects_to == bind) return true;
+    if (plan->nodes[i]->rejects_to == bind || plan->nodes[i]->late_to == bind) return true;
   }
   return false;
 }
@@ -118,7 +118,9 @@ int tm_balance_check(const tm_plan *plan, const tm_run_result *result, tm_error 
       const tm_edge *e = &plan->edges[k];
       if (e->to != i) continue;
       fed = true;
-      came += e->refused ? result->nodes[e->from].rejected : result->nodes[e->from].passed;
+      const tm_ledger *from = &result->nodes[e->from];
+      came += e->kind == TM_EDGE_MAIN ? from->passed
+              : e->kind == TM_EDGE_LATE ? from->late : from->rejected;
     }
     if (!fed || came == l->in) continue;
     tm_fail(err, TM_E_LEDGER, "%" PRIu64 " rows left for this step, %" PRIu64 " came in", came,

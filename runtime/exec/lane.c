@@ -1,4 +1,8 @@
-/* exec/lane.c: see lane.h. The invariant: a batch is owned by exactly one queue or one call. */
+/* exec/lane.c: see lane.h. The invariant: a batch is owned by exactly one queue or one call.
+ *
+ * Watermarks travel in the queues, between batches: an entry without a batch says how far time has
+ * come. It is taken like a batch, only when the stage wants input, so it never overtakes the rows
+ * before it. A stage without advance() passes on the least over its ports. */
 #include "exec/lane.h"
 
 #include <assert.h>
@@ -10,9 +14,16 @@
 
 enum { QUEUE_MAX = 2 };
 
+typedef struct entry {
+  tm_batch *batch;      /* NULL: time has come to watermark_us */
+  int64_t watermark_us;
+} entry;
+
 typedef struct port {
-  tm_batch **batches; /* ring */
+  entry *entries; /* ring */
   uint32_t first, count, capacity;
+  uint32_t batches;     /* of the entries */
+  int64_t watermark_us; /* as far as the stage knows */
   uint32_t producers; /* edges whose stage has not ended */
   bool told;          /* finish() was called */
   bool closed;        /* the stage takes no more: what comes is dropped and counted */
@@ -30,8 +41,9 @@ typedef struct node {
   port *ports;
   target *targets;          /* of the main output */
   uint32_t target_count;
-  target refused;           /* where refused rows go */
-  bool has_refused;
+  target refused, late;     /* where refused and late rows go */
+  bool has_refused, has_late;
+  int64_t watermark_us;     /* what its consumers were told */
   uint64_t rows_in, rows_out; /* copies of the ledger that other threads may read */
 } node;
 
@@ -53,9 +65,12 @@ static uint32_t port_total(const tm_bind *bind) {
 static void connect(tm_lane *lane, const tm_edge *edge) {
   node *from = &lane->nodes[edge->from];
   target to = {edge->to, edge->port, edge->buffering};
-  if (edge->refused) {
+  if (edge->kind == TM_EDGE_REFUSED) {
     from->refused = to;
     from->has_refused = true;
+  } else if (edge->kind == TM_EDGE_LATE) {
+    from->late = to;
+    from->has_late = true;
   } else {
     from->targets[from->target_count++] = to;
   }
@@ -68,8 +83,8 @@ static int open_node(tm_lane *lane, uint32_t index, void *const *shared, tm_erro
   tm_stage_env env = {
     .bind = n->bind, .budget = lane->run->budget, .lane = lane->index,
     .lanes = lane->run->lanes, .worker = lane->worker, .shared = shared[index],
-    .ledger = &n->ledger, .draining = &lane->run->draining, .wake = tm_run_wake,
-    .waker = lane->run,
+    .ledger = &n->ledger, .draining = &lane->run->closing, .wake = tm_run_wake,
+    .wake_at = tm_run_wake_at, .waker = lane->run,
   };
   n->flow = n->bind->input_count == 0 && !stage->sink ? TM_FLOW_MORE : TM_FLOW_INPUT;
   if (stage->open == NULL) return 0;
@@ -93,9 +108,13 @@ tm_lane *tm_lane_create(tm_run *run, uint32_t index, void *worker, void *const *
   for (uint32_t i = 0; lane->nodes != NULL && i < plan->node_count; i++) {
     node *n = &lane->nodes[i];
     n->bind = plan->nodes[i];
+    n->watermark_us = TM_TIME_NONE;
     n->output = n->bind->stage->sink && !tm_balance_takes_refused(plan, n->bind);
     n->ports = tm_arena_zero(&lane->arena, port_total(n->bind) * sizeof *n->ports);
     n->targets = tm_arena_zero(&lane->arena, (plan->edge_count + 1) * sizeof *n->targets);
+    for (uint32_t k = 0; n->ports != NULL && k < port_total(n->bind); k++) {
+      n->ports[k].watermark_us = TM_TIME_NONE;
+    }
     if (n->ports == NULL || n->targets == NULL) lane->nodes = NULL;
   }
   if (lane->nodes == NULL) {
@@ -115,39 +134,53 @@ tm_lane *tm_lane_create(tm_run *run, uint32_t index, void *worker, void *const *
 
 /* ---------------------------------------------------------------- queues */
 
-static int port_put(tm_lane *lane, port *p, tm_batch *taken) {
-  if (p->count == p->capacity) {
-    uint32_t capacity = p->capacity == 0 ? 4 : p->capacity * 2;
-    tm_batch **grown = tm_alloc(lane->run->budget, capacity * sizeof *grown);
-    if (grown == NULL) {
-      tm_batch_release(taken);
-      return -1;
-    }
-    for (uint32_t i = 0; i < p->count; i++) {
-      grown[i] = p->batches[(p->first + i) % p->capacity];
-    }
-    tm_free(lane->run->budget, p->batches, p->capacity * sizeof *grown);
-    p->batches = grown;
-    p->capacity = capacity;
-    p->first = 0;
-  }
-  p->batches[(p->first + p->count) % p->capacity] = taken;
-  p->count++;
+static int port_grow(tm_lane *lane, port *p) {
+  uint32_t capacity = p->capacity == 0 ? 4 : p->capacity * 2;
+  entry *grown = tm_alloc(lane->run->budget, capacity * sizeof *grown);
+  if (grown == NULL) return -1;
+  for (uint32_t i = 0; i < p->count; i++) grown[i] = p->entries[(p->first + i) % p->capacity];
+  tm_free(lane->run->budget, p->entries, p->capacity * sizeof *grown);
+  p->entries = grown;
+  p->capacity = capacity;
+  p->first = 0;
   return 0;
 }
 
-static tm_batch *port_take(port *p) {
+static int port_put(tm_lane *lane, port *p, entry taken) {
+  if (p->count == p->capacity && port_grow(lane, p) < 0) {
+    tm_batch_release(taken.batch);
+    return -1;
+  }
+  p->entries[(p->first + p->count) % p->capacity] = taken;
+  p->count++;
+  p->batches += taken.batch != NULL;
+  return 0;
+}
+
+static entry port_take(port *p) {
   assert(p->count > 0);
-  tm_batch *batch = p->batches[p->first];
+  entry e = p->entries[p->first];
   p->first = (p->first + 1) % p->capacity;
   p->count--;
-  return batch;
+  p->batches -= e.batch != NULL;
+  return e;
+}
+
+/* A watermark right behind another takes its place. */
+static int port_put_watermark(tm_lane *lane, port *p, int64_t watermark_us) {
+  if (p->closed) return 0;
+  entry *last = p->count == 0 ? NULL : &p->entries[(p->first + p->count - 1) % p->capacity];
+  if (last != NULL && last->batch == NULL) {
+    last->watermark_us = watermark_us;
+    return 0;
+  }
+  return port_put(lane, p, (entry){.watermark_us = watermark_us});
 }
 
 static bool has_room(const tm_lane *lane, const node *n) {
   for (uint32_t i = 0; i < n->target_count; i++) {
     const port *p = &lane->nodes[n->targets[i].node].ports[n->targets[i].port];
-    if (!p->closed && !n->targets[i].buffering && p->count >= QUEUE_MAX) return false;
+    if (!p->closed && !n->targets[i].buffering && p->batches >= QUEUE_MAX) return false;
   }
   return true;
 }
@@ -156,7 +189,7 @@ static int send(tm_lane *lane, target to, tm_batch *taken) {
   node *n = &lane->nodes[to.node];
   port *p = &n->ports[to.port];
   n->ledger.in += taken->selected;
-  if (!p->closed) return port_put(lane, p, taken);
+  if (!p->closed) return port_put(lane, p, (entry){.batch = taken});
   n->ledger.filtered += taken->selected;
   tm_batch_release(taken);
   return 0;
@@ -184,13 +217,15 @@ static void end_node(tm_lane *lane, node *n) {
     port *p = &n->ports[i];
     p->closed = true;
     while (p->count > 0) {
-      tm_batch *batch = port_take(p);
+      tm_batch *batch = port_take(p).batch;
+      if (batch == NULL) continue;
       n->ledger.filtered += batch->selected;
       tm_batch_release(batch);
     }
   }
   for (uint32_t i = 0; i < n->target_count; i++) end_target(lane, n->targets[i]);
   if (n->has_refused) end_target(lane, n->refused);
+  if (n->has_late) end_target(lane, n->late);
 }
 
 /* ---------------------------------------------------------------- one call */
@@ -210,23 +245,63 @@ static int deliver_main(tm_lane *lane, node *n, tm_batch *batch) {
   return 0;
 }
 
-static int deliver(tm_lane *lane, node *n, tm_out *out, tm_error *err) {
-  if (out->main != NULL && deliver_main(lane, n, out->main) < 0) {
-    return tm_fail(err, TM_E_MEMORY, "out of memory in step '%s'", n->bind->name);
-  }
-  if (out->reject_count == 0) return 0;
-  n->ledger.rejected += out->reject_count;
-  if (n->bind->input_count == 0) n->ledger.in += out->reject_count;
+/* Refused or late rows, all of one kind, to their endpoint. */
+static int deliver_rejects(tm_lane *lane, const node *n, target to, const tm_out *rejects) {
+  tm_batch *batch = tm_refuse_batch(lane->run->budget, lane->run->plan, n->bind, rejects);
+  return batch == NULL ? -1 : send(lane, to, batch);
+}
+
+static int deliver_late(tm_lane *lane, node *n, const tm_out *late) {
+  n->ledger.late += late->reject_count;
+  if (n->bind->input_count == 0) n->ledger.in += late->reject_count;
+  return late->reject_count == 0 || !n->has_late ? 0 : deliver_rejects(lane, n, n->late, late);
+}
+
+static int deliver_refused(tm_lane *lane, node *n, const tm_out *refused) {
+  if (refused->reject_count == 0) return 0;
+  n->ledger.rejected += refused->reject_count;
+  if (n->bind->input_count == 0) n->ledger.in += refused->reject_count;
   if (n->bind->skip_rejects) return 0;
-  if (!n->has_refused) {
-    tm_run_refuse(lane->run, n->bind, out->rejects, out->reject_count);
-    return 0;
+  if (n->has_refused) return deliver_rejects(lane, n, n->refused, refused);
+  tm_run_refuse(lane->run, n->bind, refused->rejects, refused->reject_count);
+  return 0;
+}
+
+static bool is_late(const tm_reject *reject) {
+  return reject->reason == TM_REASON_LATE || reject->reason == TM_REASON_LATE_AFTER_IDLE;
+}
+
+/* Takes the late rows out of the refused ones; both keep their order. 0 or -1 (memory). */
+static int split_late(tm_out *out, tm_out *late) {
+  *late = tm_out_make(out->arena);
+  late->rejects = tm_arena_alloc(out->arena, (out->reject_count + 1) * sizeof *late->rejects);
+  if (late->rejects == NULL) return -1;
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < out->reject_count; i++) {
+    if (is_late(&out->rejects[i])) late->rejects[late->reject_count++] = out->rejects[i];
+    else out->rejects[count++] = out->rejects[i];
   }
-  tm_batch *refused = tm_refuse_batch(lane->run->budget, lane->run->plan, n->bind, out);
-  if (refused == NULL || send(lane, n->refused, refused) < 0) {
-    return tm_fail(err, TM_E_MEMORY, "out of memory in step '%s'", n->bind->name);
+  out->reject_count = count;
+  return 0;
+}
+
+static int deliver_watermark(tm_lane *lane, node *n, int64_t watermark_us) {
+  if (watermark_us <= n->watermark_us) return 0;
+  n->watermark_us = watermark_us;
+  for (uint32_t i = 0; i < n->target_count; i++) {
+    port *p = &lane->nodes[n->targets[i].node].ports[n->targets[i].port];
+    if (port_put_watermark(lane, p, watermark_us) < 0) return -1;
   }
   return 0;
+}
+
+static int deliver(tm_lane *lane, node *n, tm_out *out) {
+  tm_out late;
+  if (out->main != NULL && deliver_main(lane, n, out->main) < 0) return -1;
+  if (deliver_watermark(lane, n, out->watermark_us) < 0) return -1;
+  if (out->reject_count == 0) return 0;
+  if (split_late(out, &late) < 0 || deliver_late(lane, n, &late) < 0) return -1;
+  return deliver_refused(lane, n, out);
 }
 
 static tm_lane_step settle(tm_lane *lane, node *n, tm_flow flow, tm_out *out, tm_error *err) {
@@ -235,9 +310,12 @@ static tm_lane_step settle(tm_lane *lane, node *n, tm_flow flow, tm_out *out, tm
     if (err->step[0] == '\0') tm_refuse_place(err, lane->run->plan, n->bind);
     return TM_LANE_FAILED;
   }
-  int delivered = deliver(lane, n, out, err);
+  int delivered = deliver(lane, n, out);
   tm_arena_reset(&lane->scratch);
-  if (delivered < 0) return TM_LANE_FAILED;
+  if (delivered < 0) {
+    tm_fail(err, TM_E_MEMORY, "out of memory in step '%s'", n->bind->name);
+    return TM_LANE_FAILED;
+  }
   n->flow = flow;
   if (flow == TM_FLOW_FINISHED) end_node(lane, n);
   __atomic_store_n(&n->rows_in, n->ledger.in, __ATOMIC_RELAXED);
@@ -276,26 +354,60 @@ static int ready_port(const tm_lane *lane, const node *n) {
   return -1;
 }
 
-static tm_lane_step step_input(tm_lane *lane, node *n, int ready, tm_error *err) {
+static int64_t least_watermark(const node *n) {
+  int64_t least = TM_TIME_END;
+  for (uint32_t i = 0; i < n->bind->input_count; i++) {
+    const port *p = &n->ports[i];
+    if (!p->told && p->watermark_us < least) least = p->watermark_us;
+  }
+  return least;
+}
+
+/* A stage that does not look at time itself: what all of its ports have come to goes on. The end is
+ * no watermark. */
+static void pass_time(const node *n, tm_flow flow, tm_out *out) {
+  if (n->bind->stage->advance != NULL || n->bind->stage->sink || flow != TM_FLOW_INPUT) return;
+  int64_t least = least_watermark(n);
+  if (least < TM_TIME_END) out->watermark_us = least;
+}
+
+/* Nothing of a failed run comes out. */
+static bool is_lost(const tm_lane *lane, const node *n) {
+  return n->output && __atomic_load_n(&lane->run->draining, __ATOMIC_ACQUIRE);
+}
+
+static tm_flow take_entry(tm_lane *lane, node *n, uint32_t at, tm_out *out, tm_error *err) {
   const tm_stage *stage = n->bind->stage;
+  entry e = port_take(&n->ports[at]);
+  if (e.batch == NULL) {
+    n->ports[at].watermark_us = e.watermark_us;
+    if (stage->advance != NULL) return stage->advance(n->self, at, e.watermark_us, out, err);
+    pass_time(n, TM_FLOW_INPUT, out);
+    return TM_FLOW_INPUT;
+  }
+  if (is_lost(lane, n)) {
+    n->ledger.filtered += e.batch->selected;
+    tm_batch_release(e.batch);
+    return TM_FLOW_INPUT;
+  }
+  if (stage->sink) n->ledger.passed += e.batch->selected;
+  tm_flow flow = stage->push(n->self, at, e.batch, out, err);
+  if (stage->sink && flow == TM_FLOW_FINISHED) {
+    __atomic_store_n(&lane->run->unread, 1, __ATOMIC_RELAXED);
+  }
+  return flow;
+}
+
+static tm_lane_step step_input(tm_lane *lane, node *n, int ready, tm_error *err) {
   port *p = &n->ports[ready];
   tm_out out = tm_out_make(&lane->scratch);
   tm_flow flow;
   if (p->count > 0) {
-    tm_batch *batch = port_take(p);
-    if (n->output && __atomic_load_n(&lane->run->draining, __ATOMIC_ACQUIRE)) {
-      n->ledger.filtered += batch->selected; /* nothing of a failed run comes out */
-      tm_batch_release(batch);
-      return TM_LANE_WORKED;
-    }
-    if (stage->sink) n->ledger.passed += batch->selected;
-    flow = stage->push(n->self, (uint32_t)ready, batch, &out, err);
-    if (stage->sink && flow == TM_FLOW_FINISHED) {
-      __atomic_store_n(&lane->run->unread, 1, __ATOMIC_RELAXED);
-    }
+    flow = take_entry(lane, n, (uint32_t)ready, &out, err);
   } else {
     p->told = true;
-    flow = stage->finish(n->self, (uint32_t)ready, &out, err);
+    flow = n->bind->stage->finish(n->self, (uint32_t)ready, &out, err);
+    pass_time(n, flow, &out);
   }
   return settle(lane, n, flow, &out, err);
 }
@@ -341,8 +453,8 @@ void tm_lane_destroy(tm_lane *lane) {
     if (n->open) n->bind->stage->close(n->self);
     for (uint32_t k = 0; k < port_total(n->bind); k++) {
       port *p = &n->ports[k];
-      while (p->count > 0) tm_batch_release(port_take(p));
-      tm_free(lane->run->budget, p->batches, p->capacity * sizeof *p->batches);
+      while (p->count > 0) tm_batch_release(port_take(p).batch);
+      tm_free(lane->run->budget, p->entries, p->capacity * sizeof *p->entries);
     }
   }
   tm_budget *budget = lane->run->budget;

@@ -4,6 +4,7 @@
 #include "exec/run.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,31 @@ void tm_run_wake(void *object) {
   run->settled = 0;
   env->mutex_unlock(&run->mutex);
   if (__atomic_load_n(&run->sleepers, __ATOMIC_ACQUIRE) > 0) env->cond_broadcast(&run->cond);
+}
+
+void tm_run_wake_at(void *object, int64_t monotonic_us) {
+  tm_run *run = object;
+  int64_t old = __atomic_load_n(&run->wake_us, __ATOMIC_ACQUIRE);
+  while (monotonic_us < old &&
+         !__atomic_compare_exchange_n(&run->wake_us, &old, monotonic_us, false, __ATOMIC_ACQ_REL,
+                                      __ATOMIC_ACQUIRE)) {
+  }
+  /* Who sleeps until a later time must look again. */
+  if (monotonic_us < old && __atomic_load_n(&run->sleepers, __ATOMIC_ACQUIRE) > 0) {
+    tm_env_get()->mutex_lock(&run->mutex);
+    tm_env_get()->cond_broadcast(&run->cond);
+    tm_env_get()->mutex_unlock(&run->mutex);
+  }
+}
+
+/* The time that somebody asked for has come: everybody is woken, once. */
+static void wake_in_time(tm_run *run) {
+  int64_t at = __atomic_load_n(&run->wake_us, __ATOMIC_ACQUIRE);
+  if (at == TM_TIME_END || tm_env_get()->monotonic_us() < at) return;
+  if (__atomic_compare_exchange_n(&run->wake_us, &at, TM_TIME_END, false, __ATOMIC_ACQ_REL,
+                                  __ATOMIC_ACQUIRE)) {
+    tm_run_wake(run);
+  }
 }
 
 void tm_run_fail(tm_run *run, const tm_error *err) {
@@ -71,6 +97,7 @@ void tm_run_refuse(tm_run *run, const tm_bind *bind, const tm_reject *rejects, u
   }
   env->mutex_unlock(&run->mutex);
   __atomic_store_n(&run->draining, 1, __ATOMIC_RELEASE);
+  __atomic_store_n(&run->closing, 1, __ATOMIC_RELEASE);
   tm_run_wake(run);
 }
 
@@ -98,7 +125,9 @@ static void sleep_until_wake(tm_run *run, uint32_t seen) {
   }
   while (__atomic_load_n(&run->generation, __ATOMIC_ACQUIRE) == seen &&
          !__atomic_load_n(&run->stop, __ATOMIC_ACQUIRE)) {
-    env->cond_wait(&run->cond, &run->mutex);
+    int64_t until = __atomic_load_n(&run->wake_us, __ATOMIC_ACQUIRE);
+    if (until == TM_TIME_END) env->cond_wait(&run->cond, &run->mutex);
+    else if (env->cond_wait_until(&run->cond, &run->mutex, until) == -ETIMEDOUT) break;
   }
   __atomic_sub_fetch(&run->sleepers, 1, __ATOMIC_ACQ_REL);
   env->mutex_unlock(&run->mutex);
@@ -109,6 +138,7 @@ static int drive(worker *w, tm_error *err) {
   uint32_t seen = __atomic_load_n(&run->generation, __ATOMIC_ACQUIRE);
   for (;;) {
     if (__atomic_load_n(&run->stop, __ATOMIC_ACQUIRE)) return 0;
+    wake_in_time(run);
     uint32_t now = __atomic_load_n(&run->generation, __ATOMIC_ACQUIRE);
     if (now != seen) {
       seen = now;
@@ -183,7 +213,15 @@ static void show_progress(tm_run *run, const worker *workers, int64_t begin_us) 
 static void watch_time(tm_run *run, int64_t begin_us) {
   const tm_run_options *o = run->options;
   tm_error err = {0};
-  if (o->cancel != NULL && __atomic_load_n(o->cancel, __ATOMIC_ACQUIRE) != 0) {
+  bool asked = o->cancel != NULL && __atomic_load_n(o->cancel, __ATOMIC_ACQUIRE) != 0;
+  bool again = o->cancel_again != NULL && __atomic_load_n(o->cancel_again, __ATOMIC_ACQUIRE) != 0;
+  bool drains = run->plan->graph->job.stream && !again;
+  if (asked && drains && !__atomic_load_n(&run->closing, __ATOMIC_ACQUIRE)) {
+    __atomic_store_n(&run->closing, 1, __ATOMIC_RELEASE);
+    if (o->closing != NULL) o->closing(o->context);
+    tm_run_wake(run);
+  }
+  if (asked && !drains) {
     tm_fail(&err, TM_E_INTERRUPTED, "interrupted");
   } else if (o->timeout_us > 0 && tm_env_get()->monotonic_us() - begin_us > o->timeout_us) {
     tm_fail(&err, TM_E_TIMEOUT, "the run took longer than its timeout of %g s",
@@ -320,7 +358,8 @@ static void run_deinit(tm_run *run) {
 int tm_run_plan(const tm_plan *plan, tm_budget *budget, const tm_run_options *options,
                 tm_run_result *result, tm_error *err) {
   int64_t begin_us = tm_env_get()->monotonic_us();
-  tm_run run = {.plan = plan, .budget = budget, .lanes = options->workers, .options = options};
+  tm_run run = {.plan = plan, .budget = budget, .lanes = options->workers, .options = options,
+                .wake_us = TM_TIME_END};
   *result = (tm_run_result){.status = TM_STATUS_FAILED, .node_count = plan->node_count,
                             .workers = options->workers};
   result->nodes = tm_arena_zero(plan->arena, (plan->node_count + 1) * sizeof *result->nodes);

@@ -13,7 +13,10 @@ typedef struct tm_run_progress {
 typedef struct tm_run_options {
   uint32_t workers;           /* >= 1 */
   int64_t timeout_us;         /* 0: none */
-  const int *cancel;          /* atomic; a signal number once the run shall end; may be NULL */
+  const int *cancel;          /* atomic; a signal number once the run shall end; may be NULL. A
+                                 batch ends at once, a stream finishes what it has */
+  const int *cancel_again;    /* atomic; set once a stream shall end at once, too; may be NULL */
+  void (*closing)(void *context); /* a stream begins to finish; may be NULL */
   /* What every lane needs for row functions. Both may be NULL. */
   int (*worker_start)(void *host, uint32_t lane, void **out_worker, tm_error *err);
   void (*worker_stop)(void *host, void *worker);

@@ -19,7 +19,9 @@ struct tm_run {
   uint32_t settled;     /* under the mutex: lanes that sleep since the last wake */
   tm_cond done;
   int draining;         /* atomic: a row failed the run; sources stop, the rest is let out */
+  int closing;          /* atomic: sources take nothing new and finish */
   int stop;             /* atomic: end now */
+  int64_t wake_us;      /* atomic: of the monotonic clock, when somebody wants a wake; or END */
   uint8_t *cancelled;   /* atomic, per node: nobody wanted its output any more, in some lane */
   int unread;           /* atomic: a sink ended before its input */
   /* The first failure, under the mutex. A failure of a row gives way to one of an earlier row. */
@@ -30,6 +32,7 @@ struct tm_run {
 };
 
 void tm_run_wake(void *run);
+void tm_run_wake_at(void *run, int64_t monotonic_us);
 /* A refused row without endpoint: the run fails with the least (source, file, line). */
 void tm_run_refuse(tm_run *run, const tm_bind *bind, const tm_reject *rejects, uint32_t count);
 /* Any other failure: everything stops. */

@@ -69,6 +69,7 @@ static int distinct_bind(tm_bind *bind, tm_error *err) {
   bind->plan = p;
   bind->output = output;
   bind->order = TM_ORDER_NONE;
+  bind->facts_out.time = tm_type_of(TM_NULLTYPE); /* of which of the equal rows? */
   bind->rows_estimate = bind->input_rows[0] / 2 + (bind->input_rows[0] > 0);
   return 0;
 }

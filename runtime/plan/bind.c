@@ -13,6 +13,10 @@ enum { VERBS_MAX = 128 };
 
 static const tm_value no_options = {.kind = TM_VALUE_TABLE};
 
+static const tm_rows_facts no_facts = {
+  .time = {.kind = TM_NULLTYPE}, .bounded = true, .window_start = -1, .window_end = -1,
+};
+
 static void place(tm_error *err, const tm_graph *graph, const tm_bind *bind) {
   if (err->script[0] == '\0') snprintf(err->script, sizeof err->script, "%s", graph->job.script);
   if (err->script_line == 0) err->script_line = bind->script_line;
@@ -90,26 +94,84 @@ static const char *what_of(const tm_graph *graph, const tm_node *node) {
   return tm_arena_format(graph->arena, "tm.%s", node->verb);
 }
 
-static int set_inputs(tm_bind *bind, const tm_node *node, tm_bind *const *nodes, tm_error *err) {
+static int set_inputs(const tm_graph *graph, tm_bind *bind, const tm_node *node,
+                      tm_bind *const *nodes, tm_error *err) {
   int wanted = bind->stage->inputs;
   if (wanted >= 0 && (uint32_t)wanted != node->input_count &&
       !(bind->stage->sink && node->input_count == 0)) {
     return tm_fail(err, TM_E_JOB, "'%s' takes %d inputs, not %u", bind->verb, wanted,
                    node->input_count);
   }
-  bind->input_count = node->input_count;
   for (uint32_t i = 0; i < node->input_count; i++) {
     const tm_bind *input = nodes[node->inputs[i]];
     if (input->output == NULL) {
       return tm_fail(err, TM_E_JOB, "step '%s' has no output to read", input->name);
     }
-    bind->inputs[i] = input->output;
-    bind->input_rows[i] = input->rows_estimate;
   }
   if (bind->stage->sink && node->input_count == 0) {
     bind->input_count = 1; /* only refused rows come */
     bind->inputs[0] = &tm_refused_visible_schema;
+    bind->facts_in[0] = no_facts;
+    bind->facts_in[0].bounded = !graph->job.stream;
   }
+  return 0;
+}
+
+/* What is known of the inputs, before there is a stage. */
+static void set_facts(tm_bind *bind, const tm_node *node, tm_bind *const *nodes) {
+  tm_rows_facts *out = &bind->facts_out;
+  bind->input_count = node->input_count;
+  *out = no_facts;
+  for (uint32_t i = 0; i < node->input_count; i++) {
+    const tm_bind *input = nodes[node->inputs[i]];
+    bind->inputs[i] = input->output;
+    bind->input_rows[i] = input->rows_estimate;
+    bind->facts_in[i] = input->facts_out;
+    if (i == 0) *out = input->facts_out;
+    out->changelog |= input->facts_out.changelog;
+    out->bounded &= input->facts_out.bounded;
+    out->live |= input->facts_out.live;
+  }
+  out->in_time_order &= node->input_count == 1;
+  out->window_start = out->window_end = -1;
+}
+
+/* Columns of windows go where they pass unchanged; whoever makes windows has said so itself. */
+static void pass_windows(tm_bind *bind) {
+  const tm_rows_facts *in = &bind->facts_in[0];
+  tm_rows_facts *out = &bind->facts_out;
+  bool made = out->window_start >= 0 || out->window_end >= 0;
+  if (made || bind->input_count != 1 || bind->passes[0] == NULL || bind->output == NULL) return;
+  for (uint32_t c = 0; c < bind->output->count; c++) {
+    int32_t from = bind->passes[0][c];
+    if (from >= 0 && from == in->window_start) out->window_start = (int)c;
+    if (from >= 0 && from == in->window_end) out->window_end = (int)c;
+  }
+}
+
+/* A source's rows get their time from the step clock, right behind it. */
+static int set_time(tm_bind *bind, tm_error *err) {
+  const tm_value *time = tm_value_get(bind->options, "time");
+  if (bind->input_count > 0 || bind->stage->sink || time == NULL || time->kind == TM_VALUE_NIL) {
+    return 0;
+  }
+  const char *field = time->kind == TM_VALUE_TEXT ? time->text
+                                                  : tm_value_text(time, "field", NULL);
+  if (field == NULL) {
+    tm_fail(err, TM_E_VALUE, "'time' needs its field: time = { field = \"at\" }");
+    tm_error_token(err, "time", "");
+    return -1;
+  }
+  int column = tm_schema_require(bind->output, field, err);
+  if (column < 0) return -1;
+  tm_type type = bind->output->fields[column].type;
+  if (type.kind != TM_TIMESTAMP && type.kind != TM_DATE) {
+    tm_fail(err, TM_E_TYPE, "event time is a timestamp or a date, and '%s' is not", field);
+    tm_error_token(err, field, "");
+    return tm_error_help(err, "declare it in the schema: \"%s timestamp\"; numbers count with"
+                         " epoch = \"ms\"", field);
+  }
+  bind->facts_out.time = type;
   return 0;
 }
 
@@ -139,6 +201,20 @@ static int bind_stage(const tm_graph *graph, const char *what, tm_bind *bind, tm
   return 0;
 }
 
+/* Some sink below shows every update: tm.changelog. */
+static bool wants_updates(const tm_graph *graph, uint32_t index) {
+  uint8_t *below = tm_arena_zero(graph->arena, graph->count + 1);
+  if (below == NULL) return true;
+  below[index] = 1;
+  for (uint32_t i = index; i < graph->count; i++) {
+    for (uint32_t k = 0; k < graph->nodes[i].input_count; k++) {
+      below[i] |= below[graph->nodes[i].inputs[k]];
+    }
+    if (below[i] && strcmp(graph->nodes[i].verb, "changelog") == 0) return true;
+  }
+  return false;
+}
+
 static int bind_node(const tm_graph *graph, uint32_t index, tm_budget *budget, tm_bind **nodes,
                      tm_error *err) {
   const tm_node *node = &graph->nodes[index];
@@ -155,10 +231,16 @@ static int bind_node(const tm_graph *graph, uint32_t index, tm_budget *budget, t
   if (node->name != NULL && is_taken(nodes, index, node->name)) {
     return tm_fail(err, TM_E_COLUMNS, "two steps are named '%s'", node->name);
   }
-  bind->stage = tm_stage_find(node->verb, node->role);
+  set_facts(bind, node, nodes);
+  bind->final_only = graph->job.stream && bind->facts_out.bounded && !wants_updates(graph, index);
+  bind->stage = tm_stage_find_for(node->verb, node->role, bind);
   if (bind->stage == NULL) return unknown_verb(graph, node, err);
-  if (set_inputs(bind, node, nodes, err) < 0) return -1;
-  return bind_stage(graph, what_of(graph, node), bind, err);
+  if (set_inputs(graph, bind, node, nodes, err) < 0 ||
+      bind_stage(graph, what_of(graph, node), bind, err) < 0) {
+    return -1;
+  }
+  pass_windows(bind);
+  return set_time(bind, err);
 }
 
 int tm_bind_graph(const tm_graph *graph, tm_budget *budget, tm_bind **nodes, tm_error *err) {
@@ -182,8 +264,12 @@ tm_bind *tm_bind_inserted(const tm_graph *graph, tm_budget *budget, const char *
     .options = options != NULL ? options : &no_options, .script_line = input->script_line,
     .inserted = true,
     .input_count = 1, .inputs = {input->output}, .input_rows = {input->rows_estimate},
+    .facts_in = {input->facts_out}, .facts_out = input->facts_out,
   };
   bind->stage = tm_stage_find(verb, TM_ROLE_STEP);
   assert(bind->stage != NULL);
-  return bind->stage->bind(bind, err) < 0 ? NULL : bind;
+  bind->facts_out.window_start = bind->facts_out.window_end = -1;
+  if (bind->stage->bind(bind, err) < 0) return NULL;
+  pass_windows(bind);
+  return bind;
 }

@@ -29,7 +29,7 @@ static void mark_above(const tm_plan *plan, uint32_t node, uint8_t *marks) {
   marks[node] = 1;
   for (uint32_t i = plan->edge_count; i > 0; i--) {
     const tm_edge *e = &plan->edges[i - 1];
-    if (marks[e->to] && !e->refused) marks[e->from] = 1;
+    if (marks[e->to] && e->kind == TM_EDGE_MAIN) marks[e->from] = 1;
   }
 }
 
@@ -66,7 +66,7 @@ static void find_cycles(wait *all, uint32_t count) {
 }
 
 static bool is_wait(const tm_plan *plan, const tm_edge *e) {
-  return !e->refused && plan->nodes[e->to]->waits[e->port] != 0;
+  return e->kind == TM_EDGE_MAIN && plan->nodes[e->to]->waits[e->port] != 0;
 }
 
 static int mark_waits(tm_plan *plan, tm_error *err) {
@@ -102,7 +102,7 @@ int tm_diamond_mark(tm_plan *plan, tm_error *err) {
   uint32_t *readers = tm_arena_zero(plan->arena, (plan->node_count + 1) * sizeof *readers);
   if (marks == NULL || readers == NULL) return no_memory(err);
   for (uint32_t i = 0; i < plan->edge_count; i++) {
-    readers[plan->edges[i].from] += !plan->edges[i].refused;
+    readers[plan->edges[i].from] += (plan->edges[i].kind == TM_EDGE_MAIN);
   }
   for (uint32_t i = 0; i < plan->node_count; i++) {
     bool exchange = strcmp(plan->nodes[i]->stage->name, "exchange") == 0;

@@ -33,13 +33,17 @@ static const char *role_name(const tm_bind *bind) {
 
 /* ---------------------------------------------------------------- text */
 
+static const char *kind_text(tm_edge_kind kind) {
+  return kind == TM_EDGE_REFUSED ? " (refused)" : kind == TM_EDGE_LATE ? " (late)" : "";
+}
+
 static bool text_inputs(const tm_plan *plan, uint32_t node, tm_bytes *out) {
   const char *before = " <- ";
   for (uint32_t i = 0; i < plan->edge_count; i++) {
     const tm_edge *e = &plan->edges[i];
     if (e->to != node) continue;
     if (!tm_bytes_format(out, "%s%s%s%s", before, plan->nodes[e->from]->name,
-                         e->refused ? " (refused)" : "", e->buffering ? " (buffered)" : "")) {
+                         kind_text(e->kind), e->buffering ? " (buffered)" : "")) {
       return false;
     }
     before = ", ";
@@ -155,8 +159,10 @@ static bool json_inputs(const tm_plan *plan, uint32_t node, tm_bytes *out) {
     if (e->to != node) continue;
     if (!tm_bytes_append_text(out, first ? "{\"step\":" : ",{\"step\":") ||
         !json_text(out, plan->nodes[e->from]->name) ||
-        !tm_bytes_format(out, ",\"port\":%u,\"refused\":%s,\"buffered\":%s}", e->port,
-                         e->refused ? "true" : "false", e->buffering ? "true" : "false")) {
+        !tm_bytes_format(out, ",\"port\":%u,\"refused\":%s,\"late\":%s,\"buffered\":%s}", e->port,
+                         e->kind == TM_EDGE_REFUSED ? "true" : "false",
+                         e->kind == TM_EDGE_LATE ? "true" : "false",
+                         e->buffering ? "true" : "false")) {
       return false;
     }
     first = false;

@@ -46,7 +46,7 @@ static int need_node(tm_plan *plan, uint32_t index, uint8_t **needed, tm_error *
   need_of(bind, needed[index], in);
   for (uint32_t i = 0; i < plan->edge_count; i++) {
     const tm_edge *e = &plan->edges[i];
-    if (e->to != index || e->refused) continue;
+    if (e->to != index || e->kind != TM_EDGE_MAIN) continue;
     const uint8_t *wanted = in[e->port];
     for (uint32_t c = 0; c < bind->inputs[e->port]->count; c++) needed[e->from][c] |= wanted[c];
   }
@@ -74,7 +74,7 @@ static int find_needed(tm_plan *plan, tm_error *err) {
 static int only_consumer(const tm_plan *plan, uint32_t node) {
   int found = -1;
   for (uint32_t i = 0; i < plan->edge_count; i++) {
-    if (plan->edges[i].from != node || plan->edges[i].refused) continue;
+    if (plan->edges[i].from != node || plan->edges[i].kind != TM_EDGE_MAIN) continue;
     if (found >= 0) return -1;
     found = (int)plan->edges[i].to;
   }

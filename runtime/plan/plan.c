@@ -2,10 +2,14 @@
  *
  * 1. bind every node of the graph (bind.c);
  * 2. find for every refused row its endpoint, and who depends on the order of rows;
- * 3. assemble: copy nodes in order, put an exchange or an ordering before those that need all rows
- *    in lane 0, connect the endpoints of refused rows behind an ordering of their own;
+ * 3. assemble: copy nodes in order, put a clock behind a source with event time, an exchange or an
+ *    ordering before those that need all rows in lane 0, connect the endpoints of refused and late
+ *    rows behind an ordering of their own;
  * 4. mark the edges of diamonds as buffering (diamond.c), find the columns that are needed, push
- *    filters (optimise.c). */
+ *    filters (optimise.c).
+ *
+ * In a stream nothing may wait for an end: rows are brought together without being sorted, a clock
+ * has all rows of its source in lane 0, in order, and what follows it stays there. */
 #include "plan/plan.h"
 
 #include <assert.h>
@@ -35,6 +39,9 @@ typedef struct planner {
   bool *order_wanted;   /* by graph index: somebody below depends on the order of its rows */
   bool *ordinals_wanted;
   int *endpoint;        /* by graph index: graph index of the endpoint for refused rows, or -1 */
+  int *late_endpoint;   /* the same for late rows */
+  uint32_t current;     /* graph index of the node that is being assembled */
+  int (*endpoints_of)[2]; /* by plan index: of refused and late rows */
   uint32_t capacity;
 } planner;
 
@@ -49,6 +56,20 @@ static int own_endpoint(const tm_node *node) {
     if (v != NULL && v->kind == TM_VALUE_NODE) return (int)v->integer;
   }
   return -1;
+}
+
+/* A window's `late`, else the source's time.late. */
+static int own_late_endpoint(const tm_node *node) {
+  const tm_value *v = tm_value_get(node->options, "late");
+  if (v == NULL) v = tm_value_get(tm_value_get(node->options, "time"), "late");
+  return v != NULL && v->kind == TM_VALUE_NODE ? (int)v->integer : -1;
+}
+
+static int nearest_late_endpoint(const planner *p, uint32_t index) {
+  const tm_node *node = &p->graph->nodes[index];
+  int own = own_late_endpoint(node);
+  for (uint32_t i = 0; own < 0 && i < node->input_count; i++) own = p->late_endpoint[node->inputs[i]];
+  return own;
 }
 
 /* The nearest endpoint at or above a node: its own, else that of its first input, then the rest. */
@@ -112,15 +133,17 @@ static int add_node(planner *p, tm_bind *bind, spread how) {
   if (bind->inserted && name_inserted(p, bind) < 0) return -1;
   bind->node = plan->node_count;
   p->spreads[plan->node_count] = how;
+  p->endpoints_of[plan->node_count][0] = p->endpoint[p->current];
+  p->endpoints_of[plan->node_count][1] = p->late_endpoint[p->current];
   plan->nodes[plan->node_count] = bind;
   return (int)plan->node_count++;
 }
 
-static void add_edge(planner *p, uint32_t from, uint32_t to, uint32_t port, bool refused) {
+static void add_edge(planner *p, uint32_t from, uint32_t to, uint32_t port, tm_edge_kind kind) {
   tm_plan *plan = p->plan;
-  assert(plan->edge_count < 2 * p->capacity);
+  assert(plan->edge_count < 3 * p->capacity);
   plan->edges[plan->edge_count++] =
-      (tm_edge){.from = from, .to = to, .port = port, .refused = refused};
+      (tm_edge){.from = from, .to = to, .port = port, .kind = kind};
 }
 
 /* A node of the planner's own over one input; its plan index or -1. */
@@ -132,7 +155,7 @@ static int insert(planner *p, const char *verb, const tm_value *options, uint32_
   bind->ordered_input = ordered;
   int at = add_node(p, bind, how);
   if (at < 0) return -1;
-  add_edge(p, input, (uint32_t)at, 0, false);
+  add_edge(p, input, (uint32_t)at, 0, TM_EDGE_MAIN);
   return at;
 }
 
@@ -148,8 +171,33 @@ static int gather(planner *p, uint32_t input) {
   if (how == SPREAD_ONE || (how == SPREAD_LANES && alone)) return (int)input;
   if (how == SPREAD_LANES) return insert(p, "exchange", NULL, input, true, SPREAD_ONE);
   int at = alone ? (int)input : insert(p, "exchange", NULL, input, false, SPREAD_NONE);
-  if (at < 0) return -1;
+  if (at < 0 || p->graph->job.stream) return at;
   return insert(p, "sort", &canonical_options, (uint32_t)at, false, SPREAD_ONE);
+}
+
+/* All rows of an input in lane 0, by event time. */
+static int order_by_time(planner *p, uint32_t input) {
+  const tm_rows_facts *facts = &p->plan->nodes[input]->facts_out;
+  if (facts->time.kind == TM_NULLTYPE || facts->in_time_order) return gather(p, input);
+  int at = (int)input;
+  if (p->spreads[input] != SPREAD_ONE && p->graph->job.workers > 1) {
+    at = insert(p, "exchange", NULL, input, false, SPREAD_NONE);
+  }
+  return at < 0 ? -1 : insert(p, "time_order", NULL, (uint32_t)at, false, SPREAD_ONE);
+}
+
+/* The step that gives a source's rows their event time; the plan index of the source without. */
+static int add_clock(planner *p, uint32_t index, uint32_t source) {
+  const tm_node *node = &p->graph->nodes[index];
+  const tm_bind *bind = p->plan->nodes[source];
+  if (bind->facts_out.time.kind == TM_NULLTYPE || node->input_count > 0) return (int)source;
+  bool stream = p->graph->job.stream;
+  int from = stream ? gather(p, source) : (int)source;
+  if (from < 0) return -1;
+  int at = insert(p, "clock", node->options, (uint32_t)from, true, p->spreads[from]);
+  if (at < 0) return -1;
+  p->plan->nodes[at]->skip_rejects = bind->skip_rejects;
+  return at;
 }
 
 static spread spread_of(const planner *p, const tm_bind *bind, const uint32_t *inputs) {
@@ -174,6 +222,18 @@ static bool picks_in_order(const planner *p, const tm_bind *bind, uint32_t input
   return bind->wants_ordinals && p->spreads[input] == SPREAD_NONE;
 }
 
+/* A sink takes rows, not changes: the net rows at the end, where there is one. */
+static int settle_changes(planner *p, const tm_bind *sink, uint32_t input) {
+  const tm_rows_facts *facts = &p->plan->nodes[input]->facts_out;
+  if (!sink->stage->sink || !facts->changelog) return (int)input;
+  if (facts->bounded) return insert(p, "consolidate", NULL, input, false, SPREAD_ONE);
+  tm_fail(p->err, TM_E_JOB, "%s would get rows that are taken back later, and the input has no end",
+          sink->name);
+  p->err->script_line = sink->script_line;
+  return tm_error_help(p->err, "group in a window, whose rows are final, or write the changes"
+                       " themselves: :to(tm.changelog(%s))", sink->verb);
+}
+
 static int assemble_node(planner *p, uint32_t index) {
   const tm_node *node = &p->graph->nodes[index];
   tm_bind *bind = p->bound[index];
@@ -181,9 +241,11 @@ static int assemble_node(planner *p, uint32_t index) {
   for (uint32_t i = 0; i < node->input_count; i++) inputs[i] = p->place[node->inputs[i]];
   bool one_by_one = joins_in_order(p, index);
   for (uint32_t i = 0; i < node->input_count; i++) {
-    if (!bind->single && !one_by_one && !picks_in_order(p, bind, inputs[i])) continue;
-    int at = gather(p, inputs[i]);
-    if (at < 0) return -1;
+    bool by_time = bind->time_order >> i & 1;
+    bool all = bind->single || one_by_one || picks_in_order(p, bind, inputs[i]);
+    if (!by_time && !all) continue;
+    int at = by_time ? order_by_time(p, inputs[i]) : gather(p, inputs[i]);
+    if (at < 0 || (at = settle_changes(p, bind, (uint32_t)at)) < 0) return -1;
     inputs[i] = (uint32_t)at;
   }
   spread how = node->input_count == 0 && bind->stage->sink ? SPREAD_ONE
@@ -196,12 +258,14 @@ static int assemble_node(planner *p, uint32_t index) {
   if (many && !one_by_one) how = SPREAD_NONE;
   bind->ordered_input = node->input_count > 0 && p->spreads[inputs[0]] != SPREAD_NONE &&
                         (!many || one_by_one);
-  bind->emits_ordinals = p->ordinals_wanted[index];
+  bind->emits_ordinals = p->ordinals_wanted[index] || bind->facts_out.time.kind != TM_NULLTYPE;
   int at = add_node(p, bind, how);
   if (at < 0) return -1;
-  p->place[index] = (uint32_t)at;
+  int last = add_clock(p, index, (uint32_t)at);
+  if (last < 0) return -1;
+  p->place[index] = (uint32_t)last;
   for (uint32_t i = 0; i < node->input_count; i++) {
-    add_edge(p, inputs[i], (uint32_t)at, i, false);
+    add_edge(p, inputs[i], (uint32_t)at, i, TM_EDGE_MAIN);
   }
   return 0;
 }
@@ -242,12 +306,31 @@ static const tm_value *refused_drop(planner *p) {
   return options;
 }
 
-static bool refuses_into(const planner *p, uint32_t index, uint32_t sink) {
-  const tm_bind *bind = p->bound[index];
-  return bind->rejects && p->endpoint[index] == (int)sink && !bind->skip_rejects;
+/* The edges of a node's refused and late rows to the head of a sink. */
+static void connect_rejects(planner *p, tm_bind *bind, const int endpoints[2], uint32_t sink,
+                            uint32_t head) {
+  if (endpoints[0] == (int)sink && bind->rejects && !bind->skip_rejects) {
+    add_edge(p, bind->node, head, 0, TM_EDGE_REFUSED);
+    bind->rejects_to = p->bound[sink];
+  }
+  if (endpoints[1] == (int)sink && p->graph->job.stream && bind->stage->advance != NULL) {
+    add_edge(p, bind->node, head, 0, TM_EDGE_LATE);
+    bind->late_to = p->bound[sink];
+  }
 }
 
-/* exchange → sort → drop → the endpoint's sink, fed by the refused rows of many steps. */
+/* Of every step, the planner's own too: a clock stands for its source, what stands before a step
+ * for that step. */
+static void connect_all(planner *p, uint32_t sink, uint32_t head) {
+  for (uint32_t i = 0; i < head; i++) {
+    tm_bind *bind = p->plan->nodes[i];
+    int endpoints[2] = {p->endpoints_of[i][0], p->endpoints_of[i][1]};
+    connect_rejects(p, bind, endpoints, sink, head);
+  }
+}
+
+/* exchange → sort (in a batch) → drop → the endpoint's sink, fed by the refused rows of many steps.
+ */
 static int connect_endpoint(planner *p, uint32_t sink) {
   tm_bind head = {.output = &tm_refused_schema, .script_line = p->bound[sink]->script_line};
   tm_bind *first = tm_bind_inserted(p->graph, p->budget, "exchange", NULL, &head, p->err);
@@ -256,20 +339,17 @@ static int connect_endpoint(planner *p, uint32_t sink) {
   if (order == NULL || hidden == NULL) return no_memory(p);
   int from = add_node(p, first, SPREAD_NONE);
   if (from < 0) return -1;
-  for (uint32_t i = 0; i < p->graph->count; i++) {
-    if (!refuses_into(p, i, sink)) continue;
-    add_edge(p, p->place[i], (uint32_t)from, 0, true);
-    p->bound[i]->rejects_to = p->bound[sink];
-  }
-  int sorted = insert(p, "sort", order, (uint32_t)from, false, SPREAD_ONE);
-  int shown = sorted < 0 ? -1 : insert(p, "drop", hidden, (uint32_t)sorted, true, SPREAD_ONE);
+  connect_all(p, sink, (uint32_t)from);
+  bool sorts = !p->graph->job.stream;
+  int sorted = !sorts ? from : insert(p, "sort", order, (uint32_t)from, false, SPREAD_ONE);
+  int shown = sorted < 0 ? -1 : insert(p, "drop", hidden, (uint32_t)sorted, sorts, SPREAD_ONE);
   if (shown < 0) return -1;
   tm_bind *bind = p->bound[sink];
   bind->ordered_input = true;
   int at = add_node(p, bind, SPREAD_ONE);
   if (at < 0) return -1;
   p->place[sink] = (uint32_t)at;
-  add_edge(p, (uint32_t)shown, (uint32_t)at, 0, false);
+  add_edge(p, (uint32_t)shown, (uint32_t)at, 0, TM_EDGE_MAIN);
   return 0;
 }
 
@@ -278,6 +358,7 @@ static int connect_endpoint(planner *p, uint32_t sink) {
 static int resolve(planner *p) {
   for (uint32_t i = 0; i < p->graph->count; i++) {
     p->endpoint[i] = nearest_endpoint(p, i);
+    p->late_endpoint[i] = nearest_late_endpoint(p, i);
     p->bound[i]->skip_rejects = skips(p, i);
   }
   want_upwards(p);
@@ -287,11 +368,13 @@ static int resolve(planner *p) {
 static int assemble(planner *p) {
   for (uint32_t i = 0; i < p->graph->count; i++) {
     const tm_node *node = &p->graph->nodes[i];
+    p->current = i;
     if (node->role == TM_ROLE_SINK && node->input_count == 0) continue;
     if (assemble_node(p, i) < 0) return -1;
   }
   for (uint32_t i = 0; i < p->graph->count; i++) {
     const tm_node *node = &p->graph->nodes[i];
+    p->current = i;
     if (node->role != TM_ROLE_SINK || node->input_count > 0) continue;
     if (connect_endpoint(p, i) < 0) return -1;
   }
@@ -303,23 +386,25 @@ static int planner_init(planner *p) {
   uint32_t count = p->graph->count + 1;
   uint32_t edges = 0;
   for (uint32_t i = 0; i < p->graph->count; i++) edges += p->graph->nodes[i].input_count;
-  p->capacity = count * 5 + edges * 3;
+  p->capacity = count * 7 + edges * 4;
   p->bound = tm_arena_zero(arena, count * sizeof *p->bound);
   p->place = tm_arena_zero(arena, count * sizeof *p->place);
   p->order_wanted = tm_arena_zero(arena, count * sizeof *p->order_wanted);
   p->ordinals_wanted = tm_arena_zero(arena, count * sizeof *p->ordinals_wanted);
   p->endpoint = tm_arena_zero(arena, count * sizeof *p->endpoint);
+  p->late_endpoint = tm_arena_zero(arena, count * sizeof *p->late_endpoint);
+  p->endpoints_of = tm_arena_zero(arena, p->capacity * sizeof *p->endpoints_of);
   p->spreads = tm_arena_zero(arena, p->capacity * sizeof *p->spreads);
   p->plan = tm_arena_zero(arena, sizeof *p->plan);
   if (p->bound == NULL || p->place == NULL || p->order_wanted == NULL ||
-      p->ordinals_wanted == NULL || p->endpoint == NULL || p->spreads == NULL ||
-      p->plan == NULL) {
+      p->ordinals_wanted == NULL || p->endpoint == NULL || p->late_endpoint == NULL ||
+      p->endpoints_of == NULL || p->spreads == NULL || p->plan == NULL) {
     return no_memory(p);
   }
   p->plan->arena = arena;
   p->plan->graph = p->graph;
   p->plan->nodes = tm_arena_zero(arena, p->capacity * sizeof *p->plan->nodes);
-  p->plan->edges = tm_arena_zero(arena, 2 * p->capacity * sizeof *p->plan->edges);
+  p->plan->edges = tm_arena_zero(arena, 3 * p->capacity * sizeof *p->plan->edges);
   return p->plan->nodes == NULL || p->plan->edges == NULL ? no_memory(p) : 0;
 }
 

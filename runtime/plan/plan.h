@@ -7,9 +7,15 @@
 
 #include "plan/graph.h"
 
+typedef enum tm_edge_kind {
+  TM_EDGE_MAIN,
+  TM_EDGE_REFUSED, /* carries the refused rows of `from` */
+  TM_EDGE_LATE,    /* its late rows */
+} tm_edge_kind;
+
 typedef struct tm_edge {
   uint32_t from, to, port;
-  bool refused;   /* carries refused rows, else the main output */
+  tm_edge_kind kind;
   bool buffering; /* unbounded (within the budget): its consumer waits for another port that an
                      ancestor of both feeds (a diamond) */
 } tm_edge;

@@ -110,6 +110,17 @@ static tm_origin common_origin(const tm_sort_place *places, uint32_t count) {
   return origin;
 }
 
+/* Event time rides along, where all rows have it. */
+static int gather_times(tm_batch *out, const tm_sort_place *places, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (places[i].batch->times == NULL) return 0;
+  }
+  out->times = tm_batch_alloc(out, (count + 1) * sizeof *out->times);
+  if (out->times == NULL) return -1;
+  for (uint32_t i = 0; i < count; i++) out->times[i] = places[i].batch->times[places[i].row];
+  return 0;
+}
+
 /* The new order is the one that holds from here on: no ordinals. */
 tm_batch *tm_sort_gather(tm_budget *budget, const tm_schema *schema, const tm_sort_place *places,
                          uint32_t count) {
@@ -117,6 +128,10 @@ tm_batch *tm_sort_gather(tm_budget *budget, const tm_schema *schema, const tm_so
   if (out == NULL) return NULL;
   for (uint32_t i = 0; i < schema->count; i++) {
     if (count == 0 || gather_column(out, i, places, count) == 0) continue;
+    tm_batch_release(out);
+    return NULL;
+  }
+  if (gather_times(out, places, count) < 0) {
     tm_batch_release(out);
     return NULL;
   }

@@ -17,7 +17,7 @@ static const tm_stage sink_stage = {.name = "csv", .inputs = 1, .sink = true};
 static tm_bind binds[4];
 static tm_bind *nodes[] = {&binds[0], &binds[1], &binds[2], &binds[3]};
 static tm_edge edges[] = {{.from = 0, .to = 1}, {.from = 1, .to = 2},
-                          {.from = 0, .to = 3, .refused = true}};
+                          {.from = 0, .to = 3, .kind = TM_EDGE_REFUSED}};
 static tm_ledger ledgers[4];
 static tm_graph graph;
 static tm_plan plan;

@@ -90,7 +90,7 @@ static inline const char *plan_edges(const tm_plan *plan) {
     const tm_edge *e = &plan->edges[i];
     text = tm_arena_format(&arena, "%s%s%s>%s%s%s", text, i > 0 ? " " : "",
                            plan->nodes[e->from]->name, plan->nodes[e->to]->name,
-                           e->refused ? "!" : "", e->buffering ? "~" : "");
+                           e->kind == TM_EDGE_REFUSED ? "!" : e->kind == TM_EDGE_LATE ? "late" : "", e->buffering ? "~" : "");
   }
   return text;
 }
