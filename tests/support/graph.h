@@ -83,14 +83,16 @@ static inline tm_bind *plan_find(const tm_plan *plan, const char *stage, int nth
   return NULL;
 }
 
-/* The shape of a plan: "rows>filter exchange>sort!" for each edge, `!` refused, `~` buffering. */
+/* The shape of a plan: "rows>filter exchange>sort!" for each edge, `!` refused, `?` late, `~`
+ * buffering. */
 static inline const char *plan_edges(const tm_plan *plan) {
   char *text = tm_arena_text(&arena, "", 0);
   for (uint32_t i = 0; i < plan->edge_count; i++) {
     const tm_edge *e = &plan->edges[i];
     text = tm_arena_format(&arena, "%s%s%s>%s%s%s", text, i > 0 ? " " : "",
                            plan->nodes[e->from]->name, plan->nodes[e->to]->name,
-                           e->kind == TM_EDGE_REFUSED ? "!" : e->kind == TM_EDGE_LATE ? "late" : "", e->buffering ? "~" : "");
+                           e->kind == TM_EDGE_REFUSED ? "!" : e->kind == TM_EDGE_LATE ? "?" : "",
+                           e->buffering ? "~" : "");
   }
   return text;
 }
