@@ -17,6 +17,9 @@
 static const tm_option rows_options[] = {
   {"schema", "text", NULL, "the columns: \"id int64 not null, name string\"", NULL},
   {"rows", "list", NULL, "the rows: { id = 1, name = \"a\" }", NULL},
+  {"time", "text|table", NULL, "event time: \"at\", or { field, out_of_order = \"5s\" }", NULL},
+  {"bad", "flow", NULL, "endpoint of rows without a time", NULL},
+  {"on_error", "text", "fail", "\"skip\" drops and counts rows without a time", NULL},
   {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -26,6 +26,15 @@ enum { TICK_MIN_US = 10 * 1000, TICK_MAX_US = 1000 * 1000, PARTITIONS_MAX = 1 <<
 #define IDLE_DEFAULT_US (INT64_C(60) * 1000000)
 #define AHEAD_DEFAULT_US (INT64_C(3600) * 1000000)
 
+static const tm_option time_options[] = {
+  {"field", "text", NULL, "the column that says when a row happened", NULL},
+  {"out_of_order", "text|duration", "0s", "how far a row may come behind a later one", NULL},
+  {"idle", "text|duration|bool", "60s", "a partition silent for so long holds nothing back", NULL},
+  {"ahead", "text|duration|bool", "1h", "a row further ahead of the clock is refused", NULL},
+  {"late", "flow", NULL, "endpoint of rows that came too late", NULL},
+  {NULL, NULL, NULL, NULL, NULL},
+};
+
 typedef struct clock_plan {
   uint32_t column;
   bool date;            /* days, else microseconds */
@@ -77,6 +86,7 @@ static int read_plan(const tm_bind *bind, clock_plan *plan, tm_error *err) {
   const tm_value *time = tm_value_get(bind->options, "time");
   const tm_rows_facts *facts = &bind->facts_in[0];
   const char *field = time->kind == TM_VALUE_TEXT ? time->text : tm_value_text(time, "field", "");
+  if (time->kind == TM_VALUE_TABLE && tm_options_check(time_options, time, "time", err) < 0) return -1;
   int column = tm_schema_require(bind->inputs[0], field, err);
   if (column < 0) return -1;
   plan->column = (uint32_t)column;

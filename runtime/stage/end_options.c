@@ -14,14 +14,15 @@
   {"max_bad", "text|int|float", NULL, "more refused rows than this fail the run: 10, \"0.1%\"",  \
    NULL},                                                                                        \
   {"on_error", "text", "fail", "\"skip\" drops and counts rows that do not parse", NULL}
-#define LATER                                                                                    \
-  {"time", "table", NULL, "event time", "event time comes with windows"},                        \
-  {"partitions", "text", NULL, "\"files\"", "partitions come with event time"}
+#define TIME                                                                                     \
+  {"time", "text|table", NULL,                                                                   \
+   "event time: \"at\", or { field, out_of_order = \"5s\", idle, ahead, late }", NULL},            \
+  {"partitions", "text", NULL, "\"files\": each file has a watermark of its own", NULL}
 #define EPOCH {"epoch", "text", NULL, "numbers are timestamps that count s, ms or us", NULL}
 #define END {NULL, NULL, NULL, NULL, NULL}
 
 static const tm_option csv[] = {
-  PATH, SCHEMA, REFUSED, LATER, EPOCH,
+  PATH, SCHEMA, REFUSED, TIME, EPOCH,
   {"delimiter", "text", ",", "between fields; sniffed without a schema", NULL},
   {"quote", "text", "\"", "around fields; \"\" is none", NULL},
   {"header", "bool", "true", "the first line names the columns", NULL},
@@ -31,9 +32,9 @@ static const tm_option csv[] = {
   {"partition", "text|list", NULL, "columns that folders give: dt=2026-03-14/", NULL},
   END,
 };
-static const tm_option jsonl[] = {PATH, SCHEMA, REFUSED, LATER, EPOCH, END};
-static const tm_option msgpack[] = {PATH, SCHEMA, REFUSED, LATER, EPOCH, END};
-static const tm_option lines[] = {PATH, REFUSED, LATER, END};
+static const tm_option jsonl[] = {PATH, SCHEMA, REFUSED, TIME, EPOCH, END};
+static const tm_option msgpack[] = {PATH, SCHEMA, REFUSED, TIME, EPOCH, END};
+static const tm_option lines[] = {PATH, REFUSED, TIME, END};
 
 const tm_option *tm_end_options_of(const char *format) {
   static const struct { const char *name; const tm_option *options; } all[] = {
