@@ -12,7 +12,8 @@
 static int moved_filter_behind(const tm_plan *plan, uint32_t node) {
   for (uint32_t i = 0; i < plan->edge_count; i++) {
     const tm_edge *e = &plan->edges[i];
-    if (e->from == node && e->kind == TM_EDGE_MAIN && plan->nodes[e->to]->done_elsewhere) return (int)e->to;
+    if (e->from != node || e->kind != TM_EDGE_MAIN) continue;
+    if (plan->nodes[e->to]->done_elsewhere) return (int)e->to;
   }
   return -1;
 }

@@ -86,7 +86,9 @@ static int read_plan(const tm_bind *bind, clock_plan *plan, tm_error *err) {
   const tm_value *time = tm_value_get(bind->options, "time");
   const tm_rows_facts *facts = &bind->facts_in[0];
   const char *field = time->kind == TM_VALUE_TEXT ? time->text : tm_value_text(time, "field", "");
-  if (time->kind == TM_VALUE_TABLE && tm_options_check(time_options, time, "time", err) < 0) return -1;
+  if (time->kind == TM_VALUE_TABLE && tm_options_check(time_options, time, "time", err) < 0) {
+    return -1;
+  }
   int column = tm_schema_require(bind->inputs[0], field, err);
   if (column < 0) return -1;
   plan->column = (uint32_t)column;
@@ -94,7 +96,8 @@ static int read_plan(const tm_bind *bind, clock_plan *plan, tm_error *err) {
   const char *partitions = tm_value_text(bind->options, "partitions", "");
   plan->by_partition = facts->live || strcmp(partitions, "files") == 0;
   plan->open_ended = plan->by_partition && !facts->live;
-  int64_t idle_us = facts->live ? IDLE_DEFAULT_US : 0, ahead_us = facts->live ? AHEAD_DEFAULT_US : 0;
+  int64_t idle_us = facts->live ? IDLE_DEFAULT_US : 0;
+  int64_t ahead_us = facts->live ? AHEAD_DEFAULT_US : 0;
   if (read_duration(time, "out_of_order", 0, false, &plan->out_of_order_us, err) < 0 ||
       read_duration(time, "idle", idle_us, true, &plan->idle_us, err) < 0 ||
       read_duration(time, "ahead", ahead_us, true, &plan->ahead_us, err) < 0) {

@@ -68,7 +68,9 @@ static int own_late_endpoint(const tm_node *node) {
 static int nearest_late_endpoint(const planner *p, uint32_t index) {
   const tm_node *node = &p->graph->nodes[index];
   int own = own_late_endpoint(node);
-  for (uint32_t i = 0; own < 0 && i < node->input_count; i++) own = p->late_endpoint[node->inputs[i]];
+  for (uint32_t i = 0; own < 0 && i < node->input_count; i++) {
+    own = p->late_endpoint[node->inputs[i]];
+  }
   return own;
 }
 
@@ -329,8 +331,7 @@ static void connect_all(planner *p, uint32_t sink, uint32_t head) {
   }
 }
 
-/* exchange → sort (in a batch) → drop → the endpoint's sink, fed by the refused rows of many steps.
- */
+/* exchange → sort (in a batch) → drop → the endpoint's sink, fed by the rows of many steps. */
 static int connect_endpoint(planner *p, uint32_t sink) {
   tm_bind head = {.output = &tm_refused_schema, .script_line = p->bound[sink]->script_line};
   tm_bind *first = tm_bind_inserted(p->graph, p->budget, "exchange", NULL, &head, p->err);

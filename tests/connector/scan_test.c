@@ -216,8 +216,9 @@ Test(scan, what_bind_refuses) {
   cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)},
                                         {"max_bad", v_text("0.1%")})), 0);
   cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)},
-                                        {"time", V_TABLE(&arena, {"field", v_text("a")})})),
-                                            TM_E_UNSUPPORTED);
+                                        {"time", V_TABLE(&arena, {"field", v_text("a")})})), 0);
+  cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(path)}, {"time", v_bool(true)})),
+               TM_E_VALUE);
   cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(scratch_path("no.csv"))})),
                TM_E_MISSING);
   cr_expect_eq(bind_code("csv", V_TABLE(&arena, {"path", v_text(scratch_folder)})), TM_E_READ);
