@@ -183,3 +183,33 @@ Test(block_reader, a_failure_is_told_once) {
   cr_expect_eq(tm_block_reader_take(r, &b, &again), TM_BLOCK_END);
   tm_block_reader_destroy(r);
 }
+
+Test(block_reader, goes_on_at_any_place) {
+  char text[2000] = "a rather long name of a column,b\n", *at = text + strlen(text);
+  for (int i = 0; i < 150; i++) at += sprintf(at, i % 5 == 0 ? "\"%d\n\",x\n" : "%d,y\n", i * 37);
+  scratch_text("a.csv", text);
+  tm_source_files files = files_of(scratch_path("a.csv"));
+  tm_reading reading = reading_of("csv", "b string", 64);
+  tm_block_place places[100];
+  uint32_t count = 0;
+  tm_error err = {0};
+  tm_block *b;
+  tm_block_reader *r = tm_block_reader_create(budget, &reading, &files, 1, &err);
+  while (tm_block_reader_take(r, &b, &err) == TM_BLOCK_TAKEN) {
+    tm_block_reader_place(r, &places[count++]);
+    tm_block_release(b);
+  }
+  tm_block_reader_destroy(r);
+  cr_assert_gt(count, 5);
+  for (uint32_t i = 0; i + 1 < count; i++) {
+    r = tm_block_reader_create(budget, &reading, &files, 1, &err);
+    cr_assert_eq(tm_block_reader_seek(r, &places[i], &err), 0, "%s", err.message);
+    cr_assert_eq(tm_block_reader_take(r, &b, &err), TM_BLOCK_TAKEN);
+    cr_expect_eq(b->offset, places[i].offset);
+    cr_expect_eq(b->first_line, places[i].line);
+    cr_expect_eq(b->sequence, i + 1);
+    cr_expect_eq(memcmp(b->data, text + b->offset, b->size), 0);
+    tm_block_release(b);
+    tm_block_reader_destroy(r);
+  }
+}
