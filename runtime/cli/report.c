@@ -74,6 +74,7 @@ bool tm_cli_report_is_output(const tm_plan *plan, uint32_t node) {
   if (!plan->nodes[node]->stage->sink) return false;
   for (uint32_t i = 0; i < plan->node_count; i++) {
     if (plan->nodes[i]->rejects_to == plan->nodes[node]) return false;
+    if (plan->nodes[i]->late_to == plan->nodes[node]) return false;
   }
   return true;
 }

@@ -50,6 +50,42 @@ void tm_balance_cancelled(const tm_plan *plan, const uint8_t *cancelled, tm_run_
   }
 }
 
+/* The node at the other end of a main edge; -1: none. */
+static int neighbour(const tm_plan *plan, uint32_t node, bool above) {
+  for (uint32_t i = 0; i < plan->edge_count; i++) {
+    const tm_edge *e = &plan->edges[i];
+    if (e->kind != TM_EDGE_MAIN || (above ? e->to : e->from) != node) continue;
+    return (int)(above ? e->from : e->to);
+  }
+  return -1;
+}
+
+/* Up from a clock, past exchanges, to the source. */
+static int source_above(const tm_plan *plan, uint32_t node) {
+  int at = neighbour(plan, node, true);
+  while (at >= 0 && plan->nodes[at]->input_count > 0) at = neighbour(plan, (uint32_t)at, true);
+  return at;
+}
+
+void tm_balance_move_inserted(const tm_plan *plan, tm_run_result *result) {
+  for (uint32_t i = 0; i < plan->node_count; i++) {
+    const tm_bind *bind = plan->nodes[i];
+    tm_ledger *l = &result->nodes[i];
+    if (!bind->inserted || l->rejected + l->late == 0) continue;
+    bool clock = strcmp(bind->verb, "clock") == 0;
+    int to = clock ? source_above(plan, i) : neighbour(plan, i, false);
+    if (to < 0) continue;
+    tm_ledger *other = &result->nodes[to];
+    other->rejected += l->rejected;
+    other->late += l->late;
+    if (clock) other->passed -= l->rejected + l->late;
+    else other->in += l->rejected + l->late;
+    if (clock) l->in -= l->rejected + l->late;
+    else l->passed += l->rejected + l->late;
+    l->rejected = l->late = 0;
+  }
+}
+
 /* Nodes whose input rows are source rows, one for one. */
 static bool carries_source_rows(const tm_plan *plan, const tm_run_result *result,
                                 const bool *carries, uint32_t node) {

@@ -7,6 +7,9 @@
 /* Books what a source dropped for filters that moved into it on those filters, so that the books
  * do not depend on where a filter runs. */
 void tm_balance_move_filters(const tm_plan *plan, tm_run_result *result);
+/* Books what the planner's own steps refused where people look for it: a clock's on its source,
+ * a time_order's on the step behind it. After the check: edges no longer agree. */
+void tm_balance_move_inserted(const tm_plan *plan, tm_run_result *result);
 /* Rows that a step still held when nobody wanted its output any more (a limit) are filtered. */
 void tm_balance_cancelled(const tm_plan *plan, const uint8_t *cancelled, tm_run_result *result);
 /* A sink of refused rows: no output. */

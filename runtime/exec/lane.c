@@ -44,7 +44,7 @@ typedef struct node {
   target refused, late;     /* where refused and late rows go */
   bool has_refused, has_late;
   int64_t watermark_us;     /* what its consumers were told */
-  uint64_t rows_in, rows_out; /* copies of the ledger that other threads may read */
+  tm_step_progress seen; /* what other threads may read: each field is atomic */
 } node;
 
 struct tm_lane {
@@ -108,7 +108,7 @@ tm_lane *tm_lane_create(tm_run *run, uint32_t index, void *worker, void *const *
   for (uint32_t i = 0; lane->nodes != NULL && i < plan->node_count; i++) {
     node *n = &lane->nodes[i];
     n->bind = plan->nodes[i];
-    n->watermark_us = TM_TIME_NONE;
+    n->watermark_us = n->seen.watermark_us = TM_TIME_NONE;
     n->output = n->bind->stage->sink && !tm_balance_takes_refused(plan, n->bind);
     n->ports = tm_arena_zero(&lane->arena, port_total(n->bind) * sizeof *n->ports);
     n->targets = tm_arena_zero(&lane->arena, (plan->edge_count + 1) * sizeof *n->targets);
@@ -318,9 +318,19 @@ static tm_lane_step settle(tm_lane *lane, node *n, tm_flow flow, tm_out *out, tm
   }
   n->flow = flow;
   if (flow == TM_FLOW_FINISHED) end_node(lane, n);
-  __atomic_store_n(&n->rows_in, n->ledger.in, __ATOMIC_RELAXED);
-  __atomic_store_n(&n->rows_out, n->ledger.passed, __ATOMIC_RELAXED);
   return TM_LANE_WORKED;
+}
+
+/* After each call of the stage. */
+static void show(node *n, int64_t begin_us) {
+  tm_step_progress *s = &n->seen;
+  int64_t busy_us = s->busy_us + tm_env_get()->monotonic_us() - begin_us;
+  __atomic_store_n(&s->rows_in, n->ledger.in, __ATOMIC_RELAXED);
+  __atomic_store_n(&s->rows_out, n->ledger.passed, __ATOMIC_RELAXED);
+  __atomic_store_n(&s->late, n->ledger.late, __ATOMIC_RELAXED);
+  __atomic_store_n(&s->rejected, n->ledger.rejected, __ATOMIC_RELAXED);
+  __atomic_store_n(&s->watermark_us, n->watermark_us, __ATOMIC_RELAXED);
+  __atomic_store_n(&s->busy_us, busy_us, __ATOMIC_RELAXED);
 }
 
 static bool may_resume(const tm_lane *lane, const node *n) {
@@ -413,7 +423,6 @@ static tm_lane_step step_input(tm_lane *lane, node *n, int ready, tm_error *err)
 }
 
 static tm_lane_step step_node(tm_lane *lane, node *n, tm_error *err) {
-  if (n->flow == TM_FLOW_FINISHED) return TM_LANE_IDLE;
   if (n->target_count > 0 && all_closed(lane, n)) {
     if (n->bind->stage->cancel != NULL) n->bind->stage->cancel(n->self);
     __atomic_store_n(&lane->run->cancelled[n->bind->node], 1, __ATOMIC_RELAXED);
@@ -430,14 +439,23 @@ static tm_lane_step step_node(tm_lane *lane, node *n, tm_error *err) {
   return ready < 0 ? TM_LANE_IDLE : step_input(lane, n, ready, err);
 }
 
+/* Whoever could go on but for those behind it. */
+static bool is_blocked(const tm_lane *lane, const node *n) {
+  return n->flow == TM_FLOW_BLOCKED || (n->flow != TM_FLOW_FINISHED && !has_room(lane, n));
+}
+
 tm_lane_step tm_lane_run_step(tm_lane *lane, tm_error *err) {
   bool all_finished = true;
   for (uint32_t i = lane->count; i > 0; i--) {
     node *n = &lane->nodes[i - 1];
     if (n->flow == TM_FLOW_FINISHED) continue;
     all_finished = false;
+    int64_t begin_us = tm_env_get()->monotonic_us();
     tm_lane_step step = step_node(lane, n, err);
-    if (step != TM_LANE_IDLE) return step;
+    __atomic_store_n(&n->seen.blocked, is_blocked(lane, n), __ATOMIC_RELAXED);
+    if (step == TM_LANE_IDLE) continue;
+    show(n, begin_us);
+    return step;
   }
   return all_finished ? TM_LANE_DONE : TM_LANE_IDLE;
 }
@@ -467,10 +485,14 @@ const tm_ledger *tm_lane_ledger(const tm_lane *lane, uint32_t index) {
   return &lane->nodes[index].ledger;
 }
 
-uint64_t tm_lane_rows_in(const tm_lane *lane, uint32_t index) {
-  return __atomic_load_n(&lane->nodes[index].rows_in, __ATOMIC_RELAXED);
-}
-
-uint64_t tm_lane_rows_out(const tm_lane *lane, uint32_t index) {
-  return __atomic_load_n(&lane->nodes[index].rows_out, __ATOMIC_RELAXED);
+void tm_lane_measure(const tm_lane *lane, uint32_t index, tm_step_progress *sum) {
+  const tm_step_progress *s = &lane->nodes[index].seen;
+  int64_t watermark_us = __atomic_load_n(&s->watermark_us, __ATOMIC_RELAXED);
+  sum->rows_in += __atomic_load_n(&s->rows_in, __ATOMIC_RELAXED);
+  sum->rows_out += __atomic_load_n(&s->rows_out, __ATOMIC_RELAXED);
+  sum->late += __atomic_load_n(&s->late, __ATOMIC_RELAXED);
+  sum->rejected += __atomic_load_n(&s->rejected, __ATOMIC_RELAXED);
+  sum->busy_us += __atomic_load_n(&s->busy_us, __ATOMIC_RELAXED);
+  sum->blocked |= __atomic_load_n(&s->blocked, __ATOMIC_RELAXED);
+  if (watermark_us > sum->watermark_us) sum->watermark_us = watermark_us;
 }

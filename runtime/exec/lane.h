@@ -6,7 +6,7 @@
 #ifndef TM_EXEC_LANE_H
 #define TM_EXEC_LANE_H
 
-#include "plan/plan.h"
+#include "exec/run.h"
 
 typedef struct tm_lane tm_lane;
 typedef struct tm_run tm_run;
@@ -26,8 +26,7 @@ tm_lane_step tm_lane_run_step(tm_lane *lane, tm_error *err);
 void tm_lane_notice_wake(tm_lane *lane);
 void tm_lane_destroy(tm_lane *lane);
 const tm_ledger *tm_lane_ledger(const tm_lane *lane, uint32_t node);
-/* Rows in and out of a node so far; may be asked from any thread. */
-uint64_t tm_lane_rows_in(const tm_lane *lane, uint32_t node);
-uint64_t tm_lane_rows_out(const tm_lane *lane, uint32_t node);
+/* Adds what a node has done so far; may be asked from any thread. */
+void tm_lane_measure(const tm_lane *lane, uint32_t node, tm_step_progress *sum);
 
 #endif

@@ -199,13 +199,15 @@ static double share_read(const tm_run *run, void *const *shared) {
 static void show_progress(tm_run *run, const worker *workers, int64_t begin_us) {
   if (run->options->progress == NULL) return;
   tm_run_progress progress = {.elapsed_us = tm_env_get()->monotonic_us() - begin_us,
-                              .share = share_read(run, run->shared)};
+                              .share = share_read(run, run->shared), .plan = run->plan,
+                              .steps = run->steps};
   for (uint32_t i = 0; i < run->plan->node_count; i++) {
     const tm_bind *bind = run->plan->nodes[i];
-    for (uint32_t k = 0; k < run->lanes; k++) {
-      if (bind->input_count == 0) progress.rows_in += tm_lane_rows_in(workers[k].lane, i);
-      if (bind->stage->sink) progress.rows_out += tm_lane_rows_in(workers[k].lane, i);
-    }
+    tm_step_progress *step = &run->steps[i];
+    *step = (tm_step_progress){.watermark_us = TM_TIME_NONE};
+    for (uint32_t k = 0; k < run->lanes; k++) tm_lane_measure(workers[k].lane, i, step);
+    if (bind->input_count == 0) progress.rows_in += step->rows_in;
+    if (bind->stage->sink) progress.rows_out += step->rows_in;
   }
   run->options->progress(run->options->context, &progress);
 }
@@ -333,7 +335,9 @@ static void judge(tm_run *run, worker *workers, tm_run_result *result, tm_error 
     result->status = err->code == TM_E_INTERRUPTED ? TM_STATUS_INTERRUPTED : TM_STATUS_FAILED;
   } else if (tm_balance_check(run->plan, result, err) < 0) {
     result->status = TM_STATUS_FAILED;
-  } else if (tm_balance_max_bad(run->plan, result, err) < 0) {
+  }
+  tm_balance_move_inserted(run->plan, result);
+  if (result->status == TM_STATUS_OK && tm_balance_max_bad(run->plan, result, err) < 0) {
     result->status = TM_STATUS_EXPECTATION;
   }
   if (result->status == TM_STATUS_FAILED && tm_error_exit(err->code) == 3) {
@@ -366,7 +370,9 @@ int tm_run_plan(const tm_plan *plan, tm_budget *budget, const tm_run_options *op
   void **shared = tm_arena_zero(plan->arena, (plan->node_count + 1) * sizeof *shared);
   worker *workers = tm_arena_zero(plan->arena, run.lanes * sizeof *workers);
   run.cancelled = tm_arena_zero(plan->arena, plan->node_count + 1);
-  if (run.cancelled == NULL || result->nodes == NULL || shared == NULL || workers == NULL) {
+  run.steps = tm_arena_zero(plan->arena, (plan->node_count + 1) * sizeof *run.steps);
+  if (run.cancelled == NULL || run.steps == NULL || result->nodes == NULL || shared == NULL ||
+      workers == NULL) {
     return tm_fail(err, TM_E_MEMORY, "run: out of memory");
   }
   run.shared = shared;

@@ -4,7 +4,17 @@
 
 #include "plan/plan.h"
 
+/* What a step has done so far, over all lanes. */
+typedef struct tm_step_progress {
+  uint64_t rows_in, rows_out, late, rejected;
+  int64_t busy_us;
+  int64_t watermark_us;       /* of its output; TM_TIME_NONE: none yet */
+  bool blocked;               /* now: those behind it do not keep up, or it waits for the world */
+} tm_step_progress;
+
 typedef struct tm_run_progress {
+  const tm_plan *plan;
+  const tm_step_progress *steps; /* one a node of the plan */
   uint64_t rows_in, rows_out; /* of all sources; into all sinks */
   double share;               /* of the input, 0 to 1; negative: unknown */
   int64_t elapsed_us;

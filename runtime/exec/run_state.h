@@ -24,6 +24,7 @@ struct tm_run {
   int64_t wake_us;      /* atomic: of the monotonic clock, when somebody wants a wake; or END */
   uint8_t *cancelled;   /* atomic, per node: nobody wanted its output any more, in some lane */
   int unread;           /* atomic: a sink ended before its input */
+  tm_step_progress *steps; /* of the main thread, per node */
   /* The first failure, under the mutex. A failure of a row gives way to one of an earlier row. */
   tm_error failure;
   bool failed, row_failure;
