@@ -15,6 +15,7 @@
 ---@class tidemill
 ---@field date tidemill.Date the logical date of the run: --date, else yesterday in the local zone
 ---@field null userdata JSON's null, where nil cannot stand: in a list, or { tm.null, "string" }
+---@field processing_time userdata for the option `time` of windows
 local tm = {}
 
 ------------------------------------------------------------------------------------------- values
@@ -244,6 +245,18 @@ function tm.id(...) end
 ---@field bad? tidemill.End takes rows that do not parse, with the reason
 ---@field max_bad? string|number "0.1%" of the rows, or a count: more fail the run, exit status 3
 ---@field on_error? "fail"|"skip" of a bad row without `bad`; fail. skip counts it and drops it
+---@field time? string|tidemill.TimeOptions which column is event time
+---@field partitions? "files" each file has a watermark of its own; else all of them are one
+
+--- Event time: when what a row tells of happened. It rides along with the row through all verbs,
+--- whatever becomes of the column. A row is late if its time is less than the largest time of the
+--- rows before it (of its partition) less `out_of_order`; in a batch no row is late.
+---@class tidemill.TimeOptions
+---@field field string a column of type timestamp or date; rows without a value are refused
+---@field out_of_order? string|tidemill.Duration how far rows may be behind; "0s"
+---@field idle? string|tidemill.Duration|false live: how long a silent one is waited for; "60s"
+---@field ahead? string|tidemill.Duration|false live: rows further in the future are refused; "1h"
+---@field late? tidemill.End takes late rows; without it they are counted and dropped
 
 ---@class tidemill.JsonlOptions: tidemill.LinesOptions
 ---@field schema? string a DDL; without it the first file is sniffed and `explain` prints the DDL
@@ -294,6 +307,7 @@ function tm.stdin(options) end
 
 ---@class tidemill.RowsOptions
 ---@field schema string a DDL
+---@field time? string|tidemill.TimeOptions which column is event time
 ---@field [integer] table rows, as { id = 1, name = "a" }
 
 --- Rows that stand in the script.
@@ -306,6 +320,7 @@ function tm.rows(options) end
 ---@field schema? string a DDL; needed where the function's types are not inferred
 ---@field row? fun(i: integer): table? row i, from 1; without it every column is random
 ---@field seed? integer of random rows; 1
+---@field time? string|tidemill.TimeOptions which column is event time
 
 --- Rows that are made up.
 ---@param options tidemill.GenerateOptions
@@ -319,6 +334,14 @@ function tm.stdout() end
 --- Takes rows and forgets them.
 ---@return tidemill.End
 function tm.discard() end
+
+--- The end as one that takes a changelog: rows that come and go, with a last column `weight`
+--- (int32) of 1 and -1. Without it a file gets what remains at the end.
+---@param target tidemill.End
+---@return tidemill.Changelog
+function tm.changelog(target) end
+
+---@class tidemill.Changelog
 
 --------------------------------------------------------------------------------------- aggregates
 
@@ -335,6 +358,8 @@ function Aggregate:as(name) end
 
 ---@class tidemill.AggregateOptions
 ---@field where? fun(r: tidemill.Row): any only rows for which it is true
+---@field rows? integer in over: a frame of so many rows, the current one included
+---@field range? string|tidemill.Duration in over: a frame of the rows so far back in time
 
 --- A column, a function of the row, or { function, "type" } where its type is not inferred.
 ---@alias tidemill.Of string|fun(r: tidemill.Row): any|table
@@ -411,6 +436,78 @@ function tm.quantile(of, q, options) end
 ---@return tidemill.Aggregate
 function tm.count_distinct(of, options) end
 
+--- In over: 1 for the first row, 2 for the next …
+---@return tidemill.Aggregate
+function tm.row_number() end
+
+--- In over: as row_number, but rows that are equal in order share the first one's.
+---@return tidemill.Aggregate
+function tm.rank() end
+
+--- In over: the value of the row n before; null where there is none.
+---@param of string a column
+---@param n? integer 1
+---@return tidemill.Aggregate
+function tm.lag(of, n) end
+
+--- In over: the value of the row n behind; null where there is none.
+---@param of string a column
+---@param n? integer 1
+---@return tidemill.Aggregate
+function tm.lead(of, n) end
+
+------------------------------------------------------------------------------------------- windows
+
+--- For `window`. Tumbling, hopping and cumulating windows are [start, end), aligned to the epoch,
+--- or with a zone to its midnight: a day is then 23, 24 or 25 hours, a week starts on Monday.
+---@class tidemill.Window
+
+---@class tidemill.WindowOptions
+---@field time? userdata tm.processing_time: by the clock of this machine, the same in no other run
+
+---@class tidemill.AlignedOptions: tidemill.WindowOptions
+---@field tz? string as "Europe/Berlin"
+
+---@class tidemill.SessionOptions: tidemill.WindowOptions
+---@field max? string|tidemill.Duration a session is cut there
+
+--- Each row in one window.
+---@param size string|tidemill.Duration
+---@param options? tidemill.AlignedOptions
+---@return tidemill.Window
+function tm.tumbling(size, options) end
+
+--- A window of that size starts at every slide.
+---@param size string|tidemill.Duration
+---@param slide string|tidemill.Duration
+---@param options? tidemill.AlignedOptions
+---@return tidemill.Window
+function tm.hopping(size, slide, options) end
+
+--- Windows that share their start and grow by steps up to the size.
+---@param size string|tidemill.Duration
+---@param step string|tidemill.Duration
+---@param options? tidemill.AlignedOptions
+---@return tidemill.Window
+function tm.cumulate(size, step, options) end
+
+--- For each row the rows of the time up to it. The result has the row's columns.
+---@param span string|tidemill.Duration
+---@param options? tidemill.WindowOptions
+---@return tidemill.Window
+function tm.sliding(span, options) end
+
+--- Rows of a key that are at most the gap apart.
+---@param gap string|tidemill.Duration
+---@param options? tidemill.SessionOptions
+---@return tidemill.Window
+function tm.session(gap, options) end
+
+--- Each n rows of a key. The last ones of a key are fewer: their `partial` is true.
+---@param n integer
+---@return tidemill.Window
+function tm.count_window(n) end
+
 -------------------------------------------------------------------------------------------- flows
 
 --- Rows on their way. Verbs describe and read nothing; each gives a new flow, and a flow may be
@@ -482,6 +579,40 @@ function Flow:distinct(...) end
 ---@return tidemill.Flow
 function Flow:sort(...) end
 
+---@class tidemill.DedupOptions
+---@field within? string|tidemill.Duration since the last row that was kept; without it for ever
+---@field keep? "first"|"last" first
+---@field order? "arrival" as rows come, not by event time: the same in no other run
+
+--- Rows whose key was not there before. A row whose key is null passes.
+---@param key string|string[] columns
+---@param options? tidemill.DedupOptions
+---@return tidemill.Flow
+function Flow:dedup(key, options) end
+
+---@class tidemill.OnceOptions
+---@field per string|string[] columns
+---@field within string|tidemill.Duration
+---@field order? "arrival" as rows come, not by event time
+
+--- One row a key, then none until that time has passed.
+---@param options tidemill.OnceOptions
+---@return tidemill.Flow
+function Flow:once(options) end
+
+---@class tidemill.OverOptions
+---@field per? string|string[] rows of one key at a time
+---@field by? string|string[] their order, as of sort; without it event time
+---@field session? string|tidemill.Duration adds `session_id`: rows at most so far apart share one
+---@field [string|integer] tidemill.Aggregate a column: row_number, rank, lag, lead or an aggregate
+---of the rows up to the current one
+
+--- Adds columns that look at other rows of the key. Aggregates are of all rows up to the current
+--- one, unless they have a frame: tm.sum("x", { rows = 7 }), tm.avg("x", { range = "10m" }).
+---@param options tidemill.OverOptions
+---@return tidemill.Flow
+function Flow:over(options) end
+
 ---@class tidemill.TopOptions
 ---@field by string|string[] as of sort
 ---@field per? string|string[] the first n of each group
@@ -500,12 +631,69 @@ function Flow:top(n, options) end
 ---@field where? fun(l: tidemill.Row, r: tidemill.Row): any part of the match
 ---@field take? string|table columns of the right side; { new = "old" } renames
 ---@field prefix? string before the names of the right side's columns, shared keys aside
+---@field window? tidemill.Window only rows of the same window match
+---@field ttl? string|tidemill.Duration in a stream: how long rows are kept for a match
 
 --- Rows of both flows that match. Keys of one name appear once.
 ---@param other tidemill.Flow
 ---@param options tidemill.JoinOptions
 ---@return tidemill.Flow
 function Flow:join(other, options) end
+
+---@class tidemill.JoinIntervalOptions
+---@field on string|table as of join
+---@field from string|tidemill.Duration the least time of the other row: a duration as "-5m" from
+---ours, or a column of ours
+---@field to string|tidemill.Duration the largest one
+---@field kind? "inner"|"left"|"right"|"full"|"semi"|"anti" inner
+---@field where? fun(l: tidemill.Row, r: tidemill.Row): any part of the match
+---@field take? string|table columns of the right side; { new = "old" } renames
+---@field prefix? string before the names of the right side's columns, shared keys aside
+
+--- Rows of both flows that match and whose times are near: the other's event time lies from `from`
+--- to `to`, both included.
+---@param other tidemill.Flow
+---@param options tidemill.JoinIntervalOptions
+---@return tidemill.Flow
+function Flow:join_interval(other, options) end
+
+---@class tidemill.JoinAsofOptions
+---@field on string|table as of join
+---@field by? string|table the column that orders both, or { left = "right" }; event time
+---@field tolerance? string|tidemill.Duration how old the other row may be
+---@field kind? "left"|"inner" left
+---@field take? string|table columns of the right side; { new = "old" } renames
+---@field prefix? string before the names of the right side's columns, shared keys aside
+
+--- Each row with the latest one of the other flow that is not later than itself.
+---@param other tidemill.Flow
+---@param options tidemill.JoinAsofOptions
+---@return tidemill.Flow
+function Flow:join_asof(other, options) end
+
+---@class tidemill.LookupOptions
+---@field on string|table as of join
+---@field take? string|table columns of the table; { new = "old" } renames
+---@field prefix? string before the names of the table's columns, shared keys aside
+---@field miss? "keep"|"drop"|tidemill.End of rows that find nothing; without it they go to `bad`
+
+--- Each row with the one row of a table that has its key.
+---@param other tidemill.Flow
+---@param options tidemill.LookupOptions
+---@return tidemill.Flow
+function Flow:lookup(other, options) end
+
+---@class tidemill.WindowVerbOptions
+---@field lateness? string|tidemill.Duration of fixed windows: so much longer late rows count; "0s"
+---@field late? tidemill.End takes rows that came too late; without it the source's `late`
+---@field emit? string "early 10s": results also before the end, as updates
+---@field fill? boolean of fixed windows: windows without rows come, too
+
+--- Puts rows into windows by their event time; agg or top must follow.
+---@param window tidemill.Window
+---@param options? tidemill.WindowVerbOptions
+---@return tidemill.Windowed
+function Flow:window(window, options) end
 
 --- Groups for agg. Nulls are one group.
 ---@param ... string|string[]
@@ -523,12 +711,12 @@ function Flow:agg(aggregates) end
 ---@return tidemill.Flow
 function Flow:name(name) end
 
---- Ends the flow at an endpoint: an entry of tm.batch.
----@param target tidemill.End
+--- Ends the flow at an endpoint: an entry of tm.batch or tm.stream.
+---@param target tidemill.End|tidemill.Changelog
 ---@return tidemill.Output
 function Flow:to(target) end
 
---- What group_by gives: agg must follow.
+--- What group_by gives: agg, window or process must follow.
 ---@class tidemill.Grouped
 local Grouped = {}
 
@@ -536,6 +724,45 @@ local Grouped = {}
 ---@param aggregates table
 ---@return tidemill.Flow
 function Grouped:agg(aggregates) end
+
+--- The same as Flow:window, for each group.
+---@param window tidemill.Window
+---@param options? tidemill.WindowVerbOptions
+---@return tidemill.Windowed
+function Grouped:window(window, options) end
+
+--- What a function of process calls.
+---@class tidemill.ProcessOut
+---@field emit fun(self, row: table) a row of the result
+---@field timer fun(self, name: string, at: tidemill.Timestamp, of?: "processing") on_timer at that
+---time; replaces the timer of that name
+
+---@class tidemill.ProcessOptions
+---@field state? table<string, string|table> what a key keeps: types, or { type, ttl = "1h" }
+---@field emits string a DDL
+---@field on_row fun(r: tidemill.Row, state: table, out: tidemill.ProcessOut)
+---@field on_timer? fun(name: string, key: table, state: table, out: tidemill.ProcessOut)
+
+--- Functions that keep state for each key: rows come by event time, timers behind the rows of
+--- their time.
+---@param options tidemill.ProcessOptions
+---@return tidemill.Flow
+function Grouped:process(options) end
+
+--- What window gives: agg or top must follow.
+---@class tidemill.Windowed
+local Windowed = {}
+
+--- A row a group and window: the keys, `window_start`, `window_end`, then the aggregates.
+---@param aggregates table
+---@return tidemill.Flow
+function Windowed:agg(aggregates) end
+
+--- The first n rows of each group and window, with `window_start` and `window_end` behind.
+---@param n integer
+---@param options tidemill.TopOptions `per` is what group_by says, unless it is given
+---@return tidemill.Flow
+function Windowed:top(n, options) end
 
 ---@class tidemill.Output
 local Output = {}
@@ -563,16 +790,23 @@ function Output:name(name) end
 ---@field row? string|tidemill.Duration a call of a row function; "1s"
 ---@field memory? string|integer of the run, as "2G"; 80 % of RAM
 
----@class tidemill.Batch
+--- Options that batches and streams have.
+---@class tidemill.Job
 ---@field name? string of the job; the script's name without .lua
 ---@field timeout? string|tidemill.Duration of the run
 ---@field limits? tidemill.Limits
 ---@field on_done? fun(run: tidemill.Run) called once all outputs are there
 ---@field [integer] tidemill.Output
 
---- A job over input that ends. The script returns it.
----@param job tidemill.Batch
+--- A job over input that ends: results come once. The script returns it.
+---@param job tidemill.Job
 ---@return table
 function tm.batch(job) end
+
+--- A job that gives results as time passes. Over input that ends it ends by itself, with the
+--- result that the batch has.
+---@param job tidemill.Job
+---@return table
+function tm.stream(job) end
 
 return tm

@@ -11,12 +11,14 @@ local ends <const> = require "tidemill.ends"
 local inputs <const> = require "tidemill.inputs"
 local aggregates <const> = require "tidemill.aggregates"
 local job <const> = require "tidemill.job"
+local windows <const> = require "tidemill.windows"
+require "tidemill.flow" -- what can be called on flows
 
 local tm = {}
 
 core.values(tm)
 
-for _, source in ipairs { ends, aggregates, inputs, job } do
+for _, source in ipairs { ends, aggregates, inputs, windows, job } do
   local part = source.functions()
   for name, value in pairs(part) do tm[name] = value end
 end

@@ -6,17 +6,46 @@
 local _, core <const> = ...
 
 local fail <const> = require "tidemill.fail"
-local flow <const> = require "tidemill.flow"
+local node <const> = require "tidemill.node"
+local arguments <const> = require "tidemill.arguments"
 
 local ends = {}
 
-local function here(name)
-  local line, place = core.place(name)
-  return { line = line, place = place, verb = name }
+local here <const>, rules <const> = node.here, arguments.rules
+
+local time_rules <const> = {
+  field = rules.column,
+  out_of_order = arguments.duration_rule("30s", 0),
+  idle = arguments.duration_or_false "60s",
+  ahead = arguments.duration_or_false "1h",
+  late = rules.endpoint,
+}
+
+-- time = "at", or a table that names the field.
+local function set_time(what, options, where)
+  local time = options.time
+  if type(time) == "string" then time = { field = time } end
+  if type(time) ~= "table" then
+    where.token = "time"
+    fail("value", ("option 'time' of %s is a column or a table, not %s"):format(what,
+      fail.kind(time)), where)
+  end
+  time = arguments.options("time", time, time_rules, where)
+  if time.field == nil then
+    where.token, where.help = "time", "time = \"at\", or time = { field = \"at\", … }"
+    fail("value", ("option 'time' of %s needs its field"):format(what), where)
+  end
+  options.time = time
 end
 
 local function new(where, verb, options)
-  return flow.new("source", verb, {}, options, where.line, where.place)
+  local what = "tm." .. verb
+  if options.time ~= nil then set_time(what, options, where) end
+  if options.partitions ~= nil and options.partitions ~= "files" then
+    arguments.check(what, "partitions", options.partitions,
+      { partitions = arguments.word_rule "files" }, nil, where)
+  end
+  return node.new("source", verb, {}, options, where.line, where.place)
 end
 
 local function dated(path)
@@ -43,7 +72,7 @@ end
 local function named(name, given, where)
   local options = {}
   if given == nil then given = {} end
-  if type(given) ~= "table" or flow.is_flow(given) then
+  if type(given) ~= "table" or node.is_flow(given) then
     fail("value", ("tm.%s takes its options in a table, not %s"):format(name, fail.kind(given)),
       where)
   end
@@ -94,7 +123,7 @@ local function rows(given)
   for key, value in pairs(given) do
     if type(key) == "string" then
       options[key] = value
-    elseif type(value) ~= "table" or flow.is_flow(value) then
+    elseif type(value) ~= "table" or node.is_flow(value) then
       fail("value", ("row %s of tm.rows is %s; a row is a table, as { id = 1 }"):format(
         tostring(key), fail.kind(value)), where)
     else
@@ -121,9 +150,15 @@ local all <const> = {
   rows = rows, stdout = plain "stdout", discard = plain "discard", generate = plain "generate",
 }
 
+local function changelog(target)
+  local where = here("changelog")
+  return node.changelog(arguments.endpoint("tm.changelog", target, where), where)
+end
+
 --- The ends that the engine has, by name.
 function ends.functions()
   local result = { stdin = stdin }
+  if core.has("changelog", "step") then result.changelog = changelog end
   for name, make in pairs(all) do
     if core.has(name, "source") or core.has(name, "sink") then result[name] = make end
   end

@@ -3,13 +3,14 @@
 -- Each flow becomes one node, after the flows that it takes, however often it is used. Each output
 -- becomes a sink node with one input. An endpoint that takes refused rows becomes one sink node
 -- without inputs, which all the steps that name it share. script/plan_builder.c reads the result:
---   { name, line, place, options, nodes = { { role, verb, name, line, place, inputs, options } } }
+--   { name, line, place, options, stream,
+--     nodes = { { role, verb, name, line, place, inputs, options } } }
 -- with roles 0 source, 1 step, 2 sink and inputs counted from 0.
 
 local _, core <const> = ...
 
 local fail <const> = require "tidemill.fail"
-local flow <const> = require "tidemill.flow"
+local node <const> = require "tidemill.node"
 local ends <const> = require "tidemill.ends"
 local job <const> = require "tidemill.job"
 
@@ -76,11 +77,12 @@ local function rejects_node(self, target)
   self.rejects[target] = true
 end
 
-local function find_rejects(self, options)
+-- Endpoints stand in options at any depth, but not among the rows of a source (`but`).
+local function find_rejects(self, options, but)
   for _, value in pairs(options) do
-    if flow.is_flow(value) then
+    if node.is_flow(value) then
       rejects_node(self, value)
-    elseif type(value) == "table" and core.metatable(value) == nil then
+    elseif type(value) == "table" and value ~= but and core.metatable(value) == nil then
       find_rejects(self, value)
     end
   end
@@ -96,7 +98,7 @@ local function visit(self, f)
   end
   local inputs = {}
   for i, input in ipairs(f.inputs) do inputs[i] = visit(self, input) end
-  if f.verb ~= "rows" then find_rejects(self, f.options) end
+  find_rejects(self, f.options, f.verb == "rows" and f.options.rows or nil)
   f.index = add(self, f.role, f, inputs, f.options, f.label)
   return f.index
 end
@@ -122,9 +124,9 @@ end
 local function job_of(result, inline)
   if job.is_job(result) then return result end
   if inline then
-    if flow.is_flow(result) then result = result:to(ends.stdout()) end
-    if flow.is_output(result) then
-      return job.new { options = {}, outputs = { result }, line = 0, place = 0 }
+    if node.is_flow(result) then result = result:to(ends.stdout()) end
+    if node.is_output(result) then
+      return job.new { options = {}, outputs = { result }, line = 0, place = 0, stream = false }
     end
   end
   local kind = fail.kind(result)
@@ -146,7 +148,7 @@ function layout.lay_out(result, inline)
   layout.on_done = laid.options.on_done
   return {
     name = laid.options.name or stem(core.script()), line = laid.line, place = laid.place,
-    options = options, nodes = self.nodes,
+    options = options, nodes = self.nodes, stream = laid.stream,
   }
 end
 

@@ -92,22 +92,16 @@ static int set_workers(const flag *f, const char *value, tm_cli_flags *flags, tm
   return 0;
 }
 
-static int set_as(const flag *f, const char *value, tm_cli_flags *flags, tm_error *err) {
-  if (strcmp(value, "stream") == 0) {
-    return tm_fail(err, TM_E_UNSUPPORTED, "--as stream is not in this version of tidemill yet");
-  }
-  if (strcmp(value, "batch") != 0) return bad_value(f, value, err);
-  flags->as = value;
-  return 0;
-}
-
 static int set_flag(const flag *f, char *value, tm_cli_flags *flags, tm_error *err) {
   if (f->later != NULL) {
     tm_fail(err, TM_E_UNSUPPORTED, "--%s is not in this version of tidemill yet", f->name);
     return tm_error_help(err, "%s", f->later), -1;
   }
   if (strcmp(f->name, "param") == 0) return add_param(flags, value, err);
-  if (strcmp(f->name, "as") == 0) return set_as(f, value, flags, err);
+  if (strcmp(f->name, "as") == 0) {
+    flags->as = value;
+    return is_word(f->value, value, '|') ? 0 : bad_value(f, value, err);
+  }
   if (strcmp(f->name, "workers") == 0) return set_workers(f, value, flags, err);
   if (strcmp(f->name, "date") == 0) {
     flags->date = value;

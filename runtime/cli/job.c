@@ -22,6 +22,7 @@ static const char *stdout_format(const tm_cli_flags *flags) {
 static void complete(tm_graph *graph, const tm_cli_flags *flags) {
   tm_job_info *job = &graph->job;
   job->dry_run = flags->dry_run;
+  if (flags->as != NULL) job->stream = strcmp(flags->as, "stream") == 0;
   job->stdout_format = stdout_format(flags);
   job->workers = flags->workers != 0 ? flags->workers : tm_env_get()->cpu_count();
   job->batch_rows = (uint32_t)number_of("TIDEMILL_BATCH_ROWS", TM_BATCH_ROWS, TM_BATCH_ROWS);

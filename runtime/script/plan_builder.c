@@ -252,6 +252,13 @@ static lua_Integer field_int(builder *b, const char *name) {
   return value;
 }
 
+static bool field_bool(builder *b, const char *name) {
+  lua_getfield(b->L, -1, name);
+  bool value = lua_toboolean(b->L, -1) != 0;
+  lua_pop(b->L, 1);
+  return value;
+}
+
 /* Options learn their lines, so that the plan's messages point at them. */
 static const tm_value *read_options(builder *b, const char *field, bool lines) {
   lua_State *L = b->L;
@@ -312,6 +319,7 @@ uint32_t tm_plan_builder_build(lua_State *L, tm_graph *graph) {
   }
   lua_pop(L, 1);
   graph->job.pipeline = field_text(&b, "name");
+  graph->job.stream = field_bool(&b, "stream");
   graph->job_line = (int)field_int(&b, "line");
   b.place = (uint32_t)field_int(&b, "place");
   b.line = graph->job_line;

@@ -117,8 +117,8 @@ Test(script_definitions, functions_and_verbs) {
                "rows[#rows + 1] = { name = prefix .. name } end end\n"
                "local found = {} for name in pairs(tm) do found[#found + 1] = name end\n"
                "add('tm.', found)\n"
-               "local verbs, grouped = require 'tidemill.flow'.verbs()\n"
-               "add('Flow:', verbs) add('Grouped:', grouped)\n"
+               "local verbs, grouped, windowed = require 'tidemill.flow'.verbs()\n"
+               "add('Flow:', verbs) add('Grouped:', grouped) add('Windowed:', windowed)\n"
                "add('Aggregate:', require 'tidemill.aggregates'.methods())\n"
                "add('Output:', { 'name' })\n"
                "return tm.rows(rows)", offered);
@@ -148,10 +148,23 @@ Test(script_definitions, options_of_ends) {
  * its value is refused. */
 Test(script_definitions, options_of_jobs) {
   static const struct { const char *class, *form; } tables[] = {
-    {"Batch", "return tm.batch { %s = 0.5, tm.rows { schema = 'a int64' }:to(tm.stdout()) }"},
+    {"Job", "return tm.batch { %s = 0.5, tm.rows { schema = 'a int64' }:to(tm.stdout()) }"},
+    {"Job", "return tm.stream { %s = 0.5, tm.rows { schema = 'a int64' }:to(tm.stdout()) }"},
     {"Limits", "return tm.batch { limits = { %s = 0.5 }, "
                "tm.rows { schema = 'a int64' }:to(tm.stdout()) }"},
     {"AggregateOptions", "return tm.rows { schema = 'a int64' }:agg { tm.sum('a', { %s = 0.5 }) }"},
+    {"TimeOptions", "return tm.csv { path = 'a', time = { %s = 0.5 } }"},
+    {"AlignedOptions", "return tm.tumbling('1m', { %s = 0.5 })"},
+    {"AlignedOptions", "return tm.hopping('2m', '1m', { %s = 0.5 })"},
+    {"AlignedOptions", "return tm.cumulate('2m', '1m', { %s = 0.5 })"},
+    {"WindowOptions", "return tm.sliding('1m', { %s = 0.5 })"},
+    {"SessionOptions", "return tm.session('1m', { %s = 0.5 })"},
+    {"WindowVerbOptions", "return tm.rows { schema = 'a int64' }:window(tm.tumbling '1m', "
+                          "{ %s = 0.5 })"},
+    {"DedupOptions", "return tm.rows { schema = 'a int64' }:dedup('a', { %s = 0.5 })"},
+    {"OnceOptions", "return tm.rows { schema = 'a int64' }:once { %s = 0.5 }"},
+    {"OverOptions", "return tm.rows { schema = 'a int64' }:over { %s = 0.5 }"},
+    {"ProcessOptions", "return tm.rows { schema = 'a int64' }:group_by 'a':process { %s = 0.5 }"},
   };
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
     names *annotated = tm_arena_zero(&fixture_arena, sizeof *annotated);

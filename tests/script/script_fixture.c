@@ -35,7 +35,8 @@ const tm_stage *fixture_stage_find(const char *verb, tm_stage_role role) {
   static const char *const sinks[] = {"csv", "jsonl", "msgpack", "lines", "stdout", "discard"};
   static const char *const steps[] = {
     "filter", "with", "map", "select", "drop", "rename", "check", "union", "limit", "agg",
-    "distinct", "sort", "top", "join",
+    "distinct", "sort", "top", "join", "clock", "dedup", "once", "over", "process", "changelog",
+    "join_interval", "join_asof", "lookup",
   };
   static const tm_stage stage;
   bool found = role == TM_ROLE_SOURCE ? has(sources, sizeof sources / sizeof *sources, verb)
