@@ -7,13 +7,15 @@
 
 #include "base/bytes.h"
 #include "base/env.h"
+#include "cli/status.h"
 #include "format/json_text.h"
 #include "kernel/print.h"
 #include "store/durable_write.h"
 
-enum { QUIET_US = 1000 * 1000 };
+enum { QUIET_US = 1000 * 1000, STATUS_US = 500 * 1000 };
 
 static bool line_is_open;
+static tm_cli_status status; /* of a stream */
 
 /* 12,104,882 */
 static const char *grouped(uint64_t value, char out[32]) {
@@ -50,8 +52,32 @@ static void print_bar(double share) {
   fprintf(stderr, "▏ %2.0f%%  ", share * 100);
 }
 
+/* Up over the lines that are there, and gone with them. */
+static void erase_status(void) {
+  if (status.lines > 0) fprintf(stderr, "\033[%uA\033[J", status.lines);
+  status.lines = 0;
+}
+
+static void show_status(const tm_run_progress *p) {
+  tm_bytes text;
+  if (p->elapsed_us - status.elapsed_us < STATUS_US) return;
+  tm_bytes_init(&text, NULL);
+  uint32_t lines = status.lines;
+  bool done = tm_cli_status_text(&status, p, tm_env_get()->wall_us(), &text);
+  uint32_t shown = status.lines;
+  status.lines = lines;
+  erase_status();
+  if (done) fwrite(text.data, 1, text.size, stderr);
+  status.lines = done ? shown : 0;
+  tm_bytes_deinit(&text);
+}
+
 void tm_cli_report_progress(const tm_run_progress *p) {
   if (p->elapsed_us < QUIET_US || !tm_env_get()->is_terminal(2)) return;
+  if (p->plan->graph->job.stream) {
+    show_status(p);
+    return;
+  }
   char rows[32], out[32], rate[32];
   double seconds = (double)p->elapsed_us / 1e6;
   fputs("\r\033[K", stderr);
@@ -66,6 +92,7 @@ void tm_cli_report_progress(const tm_run_progress *p) {
 }
 
 void tm_cli_report_end(void) {
+  erase_status();
   if (line_is_open) fprintf(stderr, "\r\033[K");
   line_is_open = false;
 }
@@ -102,6 +129,20 @@ static void print_step(const tm_plan *plan, const tm_run_result *result, uint32_
   fprintf(stderr, " %14s in %14s out\n", grouped(l->in, in), grouped(l->passed, passed));
 }
 
+/* Rows that were too late and had nowhere to go. */
+static void warn_of_late(const tm_plan *plan, const tm_run_result *r) {
+  for (uint32_t i = 0; i < plan->node_count; i++) {
+    const tm_bind *bind = plan->nodes[i];
+    char rows[32];
+    if (r->nodes[i].late == 0 || bind->late_to != NULL) continue;
+    fprintf(stderr,
+            "warning[W411]: %s row%s came too late for step '%s' and were dropped\n"
+            "  help: a larger out_of_order in the source's time waits longer; time = { …, late = "
+            "tm.jsonl \"late.jsonl\" } keeps them\n",
+            grouped(r->nodes[i].late, rows), r->nodes[i].late == 1 ? "" : "s", bind->name);
+  }
+}
+
 static void add_term(char *line, size_t room, uint64_t rows, const char *what) {
   if (rows == 0) return;
   char text[32];
@@ -115,6 +156,7 @@ void tm_cli_report_done(const tm_plan *plan, const tm_run_result *r, bool steps)
   for (uint32_t i = 0; steps && i < plan->node_count; i++) {
     if (!plan->nodes[i]->inserted) print_step(plan, r, i, ++shown);
   }
+  warn_of_late(plan, r);
   char in[32], passed[32], rate[32], terms[320] = "";
   add_term(terms, sizeof terms, t->filtered, "filtered");
   add_term(terms, sizeof terms, t->duplicate, "duplicate");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/env.h"
+#include "base/log.h"
 #include "cli/job.h"
 #include "cli/message.h"
 #include "cli/report.h"
@@ -37,6 +38,21 @@ static void worker_stop(void *host, void *worker) {
 static void show(void *context, const tm_run_progress *progress) {
   (void)context;
   tm_cli_report_progress(progress);
+}
+
+static void tell_closing(void *context) {
+  (void)context;
+  tm_cli_report_end();
+  fputs("finishing… (again to kill)\n", stderr);
+}
+
+/* What the engine has to say, past the lines of progress. */
+static void warn(void *context, tm_log_level level, const char *text) {
+  (void)context;
+  tm_cli_report_end();
+  bool code = text[0] == 'W' && strspn(text + 1, "0123456789") == 3 && text[4] == ' ';
+  if (code) fprintf(stderr, "%s[%.4s]: %s\n", tm_log_level_name(level), text, text + 5);
+  else fprintf(stderr, "%s: %s\n", tm_log_level_name(level), text);
 }
 
 static int64_t timeout_of(const tm_cli_job *job) {
@@ -90,6 +106,7 @@ static int run_job(tm_cli_job *job, const tm_cli_flags *flags, tm_error *err) {
     .cancel = &interrupted, .cancel_again = &interrupted_again,
     .worker_start = worker_start, .worker_stop = worker_stop,
     .host = job->script, .progress = show,
+    .closing = tell_closing,
   };
   tm_run_result result = {0};
   int done = tm_run_plan(job->plan, job->budget, &options, &result, err);
@@ -119,6 +136,7 @@ int tm_cli_run(const tm_cli_flags *flags) {
     tm_cli_message_print(&err, flags->color, NULL);
     return status_of(&err);
   }
+  tm_log_configure(TM_LOG_WARNING, warn, NULL);
   tm_env_get()->signal_handle(SIGINT, on_signal);
   tm_env_get()->signal_handle(SIGTERM, on_signal);
   int done = tm_cli_job_open(&job, flags, path, &err);

@@ -11,17 +11,20 @@
  *
  * Live sources only: a partition silent for `idle` holds nothing back; once all are, time goes on
  * with the monotonic clock from where it was, so that windows close when traffic stops. A row
- * further ahead of the wall clock than `ahead` is refused before it moves anything. */
+ * further ahead of the wall clock than `ahead` is refused before it moves anything. Where time does
+ * not move for minutes a warning names the partition that holds it. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/env.h"
+#include "base/log.h"
 #include "kernel/print.h"
 #include "stage/apply.h"
 #include "stage/options.h"
 #include "state/record.h"
 
 enum { TICK_MIN_US = 10 * 1000, TICK_MAX_US = 1000 * 1000, PARTITIONS_MAX = 1 << 24 };
+#define STALL_US (INT64_C(300) * 1000000)
 #define DAY_US (INT64_C(86400) * 1000000)
 #define IDLE_DEFAULT_US (INT64_C(60) * 1000000)
 #define AHEAD_DEFAULT_US (INT64_C(3600) * 1000000)
@@ -41,6 +44,7 @@ typedef struct clock_plan {
   bool by_partition;    /* origin.file_index tells partitions apart; else there is one */
   bool open_ended;      /* more partitions may come at any time: nothing holds before the end */
   int64_t out_of_order_us;
+  bool live;
   int64_t idle_us;      /* 0: never */
   int64_t ahead_us;     /* 0: no limit */
 } clock_plan;
@@ -48,6 +52,7 @@ typedef struct clock_plan {
 typedef struct partition {
   int64_t latest_us;    /* the largest time; TM_TIME_NONE: no row yet */
   int64_t heard_us;     /* when its last row came, by the monotonic clock */
+  const char *name;     /* of the file or connection; lives as long as the plan, or NULL */
   bool gone;
 } partition;
 
@@ -57,6 +62,8 @@ typedef struct event_clock {
   partition *partitions;
   uint32_t count, capacity;
   int64_t watermark_us; /* given last */
+  int64_t moved_us;     /* when, by the monotonic clock */
+  bool warned;          /* that it stands still */
 } event_clock;
 
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "clock: out of memory"); }
@@ -96,6 +103,7 @@ static int read_plan(const tm_bind *bind, clock_plan *plan, tm_error *err) {
   const char *partitions = tm_value_text(bind->options, "partitions", "");
   plan->by_partition = facts->live || strcmp(partitions, "files") == 0;
   plan->open_ended = plan->by_partition && !facts->live;
+  plan->live = facts->live;
   int64_t idle_us = facts->live ? IDLE_DEFAULT_US : 0;
   int64_t ahead_us = facts->live ? AHEAD_DEFAULT_US : 0;
   if (read_duration(time, "out_of_order", 0, false, &plan->out_of_order_us, err) < 0 ||
@@ -141,6 +149,7 @@ static int clock_open(const tm_stage_env *env, void **out, tm_error *err) {
   c->env = *env;
   c->plan = env->bind->plan;
   c->watermark_us = TM_TIME_NONE;
+  c->moved_us = tm_env_get()->monotonic_us();
   *out = c;
   return 0;
 }
@@ -284,12 +293,44 @@ static int64_t source_watermark(const event_clock *c) {
   return c->plan->idle_us > 0 ? idle_watermark(c, now_us) : TM_TIME_NONE;
 }
 
+/* The partition that is furthest behind. */
+static const partition *holder(const event_clock *c) {
+  const partition *least = NULL;
+  for (uint32_t i = 0; i < c->count; i++) {
+    const partition *p = &c->partitions[i];
+    if (!p->gone && (least == NULL || p->latest_us < least->latest_us)) least = p;
+  }
+  return least;
+}
+
+/* Time stands still: said once, until it moves again. */
+static void watch_stall(event_clock *c) {
+  int64_t now_us = tm_env_get()->monotonic_us();
+  const partition *p = holder(c);
+  if (c->warned || p == NULL) return;
+  if (now_us - c->moved_us < STALL_US) {
+    c->env.wake_at(c->env.waker, c->moved_us + STALL_US);
+    return;
+  }
+  c->warned = true;
+  tm_log(TM_LOG_WARNING,
+         "W412 the watermark of '%s' has not moved for %lld min: partition '%s' %s; windows wait, "
+         "and state grows. time = { …, idle = \"30s\" } goes on without it",
+         c->env.bind->name, (long long)((now_us - c->moved_us) / 60000000),
+         p->name != NULL ? p->name : "0",
+         now_us - p->heard_us >= STALL_US ? "is silent" : "is far behind");
+}
+
 static void tell(event_clock *c, tm_out *out) {
   if (c->plan->open_ended) return;
   int64_t watermark_us = source_watermark(c);
-  if (watermark_us <= c->watermark_us) return;
-  c->watermark_us = watermark_us;
-  out->watermark_us = watermark_us;
+  if (watermark_us > c->watermark_us) {
+    c->watermark_us = watermark_us;
+    out->watermark_us = watermark_us;
+    if (c->plan->live) c->moved_us = tm_env_get()->monotonic_us();
+    c->warned = false;
+  }
+  if (c->plan->live) watch_stall(c);
 }
 
 /* ---------------------------------------------------------------- push, resume, finish */
@@ -305,7 +346,8 @@ static int take_rows(event_clock *c, tm_batch *batch, tm_out *out, tm_error *err
   if (batch->marks == NULL || p == NULL) return no_memory(err);
   mark_rows(batch, c->plan->out_of_order_us, &p->latest_us);
   p->gone = false;
-  if (c->plan->idle_us > 0) p->heard_us = tm_env_get()->monotonic_us();
+  p->name = batch->origin.file;
+  if (c->plan->live) p->heard_us = tm_env_get()->monotonic_us();
   return 0;
 }
 

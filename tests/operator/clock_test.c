@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/env_virtual.h"
+#include "base/log.h"
 #include "tests/support/fixture.h"
 #include "tests/support/rows.h"
 #include "tests/support/stage_harness.h"
@@ -23,10 +24,13 @@ typedef struct rig {
   tm_ledger ledger;
   tm_out out;
   void *self;
-  int64_t wake_us; /* asked for last */
+  int64_t wake_us; /* the earliest that was asked for since the last call */
 } rig;
 
-static void wake_at(void *waker, int64_t at_us) { ((rig *)waker)->wake_us = at_us; }
+static void wake_at(void *waker, int64_t at_us) {
+  rig *r = waker;
+  if (r->wake_us < 0 || at_us < r->wake_us) r->wake_us = at_us;
+}
 
 static void rig_start(rig *r, tm_value time, const char *partitions, bool live) {
   tm_error err = {0};
@@ -53,6 +57,7 @@ static void rig_stop(rig *r) { r->stage->close(r->self); }
 static void forget(rig *r) {
   tm_batch_release(r->out.main);
   r->out = tm_out_make(&arena);
+  r->wake_us = -1;
 }
 
 /* "id|time" lines, of one partition. */
@@ -192,8 +197,45 @@ Test(clock, without_idle_nothing_moves) {
   tm_env_virtual_advance(1000 * SECOND);
   r.stage->resume(r.self, &r.out, &err);
   cr_expect_eq(r.out.watermark_us, TM_TIME_NONE);
-  cr_expect_eq(r.wake_us, -1);
   rig_stop(&r);
+  tm_env_virtual_end();
+}
+
+static char said[600];
+static int times_said;
+
+static void hear(void *context, tm_log_level level, const char *text) {
+  (void)context;
+  cr_expect_eq(level, TM_LOG_WARNING);
+  times_said++;
+  snprintf(said, sizeof said, "%s", text);
+}
+
+Test(clock, a_watermark_that_stands_still_is_told_once) {
+  rig r;
+  tm_error err = {0};
+  tm_env_virtual_start(NOW, 1);
+  tm_log_configure(TM_LOG_WARNING, hear, NULL);
+  rig_start(&r, V_TABLE(&arena, {"field", v_text("at")}, {"idle", v_bool(false)}), "", true);
+  give(&r, 0, "1|1000");
+  give(&r, 1, "1|2000");
+  cr_expect_eq(r.wake_us, tm_env_get()->monotonic_us() + 300 * SECOND);
+  for (int minute = 0; minute < 12; minute++) {
+    cr_expect_eq(times_said, minute >= 5, "minute %d", minute);
+    give(&r, 1, "1|3000");
+    tm_env_virtual_advance(60 * SECOND + 1);
+    forget(&r);
+    r.stage->resume(r.self, &r.out, &err);
+  }
+  cr_expect(strstr(said, "W412 the watermark of 'clock' has not moved for 5 min: partition '0' is "
+                         "silent") == said, "%s", said);
+  give(&r, 0, "1|1500"); /* it moves, and stands again */
+  tm_env_virtual_advance(301 * SECOND);
+  forget(&r);
+  r.stage->resume(r.self, &r.out, &err);
+  cr_expect_eq(times_said, 2);
+  rig_stop(&r);
+  tm_log_configure(TM_LOG_WARNING, NULL, NULL);
   tm_env_virtual_end();
 }
 
