@@ -7,9 +7,11 @@
  * of the next one. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/row_json.h"
 #include "harness_parts.h"
 #include "tests/support/reference.h"
 
@@ -120,6 +122,27 @@ uint32_t harness_time_ordered(const harness_case *c, uint32_t port, const uint8_
   if (column >= 0) sort_in_time(&r, rows, rows + table->rows, count);
   *out = rows;
   return count;
+}
+
+void harness_late_rows(const harness_case *c, uint32_t port, rows_list *out) {
+  const tm_batch *table = c->inputs[port];
+  int column = time_column_of(c, port);
+  int64_t largest = TM_TIME_NONE;
+  for (uint32_t i = 0; c->stream && column >= 0 && i < table->rows; i++) {
+    int64_t t = time_of(&table->columns[column], i), mark = less_disorder(c, largest);
+    if (t > largest) largest = t;
+    if (t >= mark) continue;
+    tm_bytes json;
+    tm_bytes_init(&json, table->arena.budget);
+    cr_assert(tm_row_json(&json, table, i));
+    size_t room = json.size + 100;
+    char *line = malloc(room);
+    cr_assert_not_null(line);
+    (void)snprintf(line, room, "late|%lld|%lld|%.*s", (long long)t, (long long)mark,
+                   (int)json.size, (const char *)json.data);
+    rows_list_add(out, line);
+    tm_bytes_deinit(&json);
+  }
 }
 
 /* ---------------------------------------------------------------- all rows of a port */

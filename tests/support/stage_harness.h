@@ -94,6 +94,9 @@ int harness_bind(const harness_case *c, tm_arena *arena, uint32_t batch_rows, tm
  * malloc), late ones of a stream left out. The count. */
 uint32_t harness_time_ordered(const harness_case *c, uint32_t port, const uint8_t *needed,
                               uint32_t **out);
+/* What a stage that refuses each row that is behind its mark refuses of a port in a stream, as
+ * result.lates has them. */
+void harness_late_rows(const harness_case *c, uint32_t port, rows_list *out);
 /* The columns of port `port` that the stage needs, "a b", for needed outputs as in the case. */
 char *harness_needs(const harness_case *c, uint32_t port); /* from malloc */
 
