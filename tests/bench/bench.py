@@ -23,7 +23,7 @@ from tpch import answers, tables
 
 FOLDER = BUILD / "bench"
 JOBS = ROOT / "tests" / "bench" / "jobs"
-ROWS = {"csv": "1e7", "ndjson": "3e6"}
+ROWS = {"csv": "1e7", "ndjson": "3e6", "readings": "1e7"}
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 
 
@@ -83,7 +83,29 @@ def bench_start():
     return [result]
 
 
-BENCHES = {"csv": bench_csv, "ndjson": bench_ndjson, "tpch": bench_tpch, "start": bench_start}
+def bench_window():
+    """Tumbling 10 s count by key, 1e7 CSV rows, 10 k keys, file to file."""
+    file = _generated("readings")
+    results = []
+    for mode, limit in (("stream", 1 / 0.7), ("batch", 1 / 1.3)):
+        contenders = [
+            _ours(JOBS / "window.lua", "--as", mode, file=file),
+            _peer("polars", "window", file),
+            _peer("duckdb", "window", file),
+        ]
+        result = _race(f"window, as {mode}", contenders, None, against="polars")
+        result["limit_cpu"] = limit
+        results.append(result)
+    shapes = ("tumbling", "hopping")
+    hops = [_ours(JOBS / "hopping.lua", "--as", "stream", window=shape) for shape in shapes]
+    hops[0].name = "tumbling"
+    measure.alternate(hops, RUNS)
+    results.append(_ratio_of_two("hopping 10 min by 10 s", hops, 1.5))
+    return results
+
+
+BENCHES = {"csv": bench_csv, "ndjson": bench_ndjson, "tpch": bench_tpch, "start": bench_start,
+           "window": bench_window}
 
 
 def _generated(kind):
@@ -101,8 +123,8 @@ def _generated(kind):
     return file
 
 
-def _ours(script, **parameters):
-    command = [binary(), "run", script, "--workers", "2", "--format", "csv"]
+def _ours(script, *flags, **parameters):
+    command = [binary(), "run", script, "--workers", "2", "--format", "csv", *flags]
     for name, value in parameters.items():
         command += ["--param", f"{name}={value}"]
     return measure.Contender("tidemill", list(map(str, command)))
@@ -150,6 +172,18 @@ def _result(title, contenders, limit, against):
     }
 
 
+def _ratio_of_two(title, contenders, limit):
+    """Of ours to ours: the second, named tidemill, to the first."""
+    figures = {one.name: one.summary() for one in contenders}
+    first, second = (figures[one.name] for one in contenders)
+    return {
+        "name": title, "contenders": figures, "against": contenders[0].name, "limit": limit,
+        "ratio": second["wall_median"] / first["wall_median"],
+        "cpu_ratio": second["cpu_median"] / first["cpu_median"],
+        "ratio_without_start": second["wall_median"] / first["wall_median"],
+    }
+
+
 def _geometric_mean(title, results, limit):
     mean = lambda key: math.exp(sum(math.log(r[key]) for r in results) / len(results))
     ratios = {key: mean(key) for key in ("ratio", "cpu_ratio", "ratio_without_start")}
@@ -175,6 +209,9 @@ def _verdict(result):
     if result.get("limit"):
         met = "met" if result["ratio"] <= result["limit"] else "MISSED"
         text += f"   goal {result['limit']}: {met}"
+    if result.get("limit_cpu"):
+        met = "met" if result["cpu_ratio"] <= result["limit_cpu"] else "MISSED"
+        text += f"   goal of CPU {result['limit_cpu']:.2f}: {met}"
     if result.get("limit_seconds"):
         median = result["contenders"]["tidemill"]["wall_median"]
         met = "met" if median <= result["limit_seconds"] else "MISSED"

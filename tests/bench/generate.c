@@ -4,6 +4,7 @@
  *   generate csv ROWS FILE      the nine columns of db-benchmark's G1_<rows>_1e2_0_0: 100 groups in
  *                               id1, id2, id4, id5, ROWS / 100 in id3 and id6, uniform, no nulls
  *   generate ndjson ROWS FILE   eight fields of a web event a line, some 200 bytes
+ *   generate readings ROWS FILE CSV: 10,000 keys, 10,000 rows a second of event time, in order
  *
  * Every line is put together in a buffer by hand, since printf would take most of the time.
  */
@@ -126,25 +127,65 @@ static void write_event(uint64_t row, uint64_t rows) {
   put_text(random_below(20) > 0 ? "true}\n" : "false}\n");
 }
 
+/* Ten rows a millisecond, from 2024-03-01 on. */
+static void write_reading(uint64_t row, uint64_t rows) {
+  enum { PER_MS = 10, KEYS = 10000, DAY_S = 86400 };
+  uint64_t ms = row / PER_MS, second = ms / 1000, of_day = second % DAY_S;
+  (void)rows;
+  put_text("2024-03-");
+  put_number(1 + second / DAY_S, 2);
+  *out.at++ = 'T';
+  put_number(of_day / 3600, 2);
+  *out.at++ = ':';
+  put_number(of_day / 60 % 60, 2);
+  *out.at++ = ':';
+  put_number(of_day % 60, 2);
+  *out.at++ = '.';
+  put_number(ms % 1000, 3);
+  put_text("Z,");
+  put_number(random_below(KEYS), 1);
+  *out.at++ = ',';
+  put_fixed(random_below(1000000), 2);
+  *out.at++ = '\n';
+}
+
+typedef struct {
+  const char *name, *header;
+  void (*write)(uint64_t row, uint64_t rows);
+} kind;
+
+static const kind kinds[] = {
+  {"csv", "id1,id2,id3,id4,id5,id6,v1,v2,v3\n", write_csv_row},
+  {"ndjson", "", write_event},
+  {"readings", "at,key,value\n", write_reading},
+};
+
+static const kind *find_kind(const char *name) {
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    if (strcmp(kinds[i].name, name) == 0) {
+      return &kinds[i];
+    }
+  }
+  return NULL;
+}
+
 int main(int argc, char **argv) {
   char *end = NULL;
   uint64_t rows = argc == 4 ? (uint64_t)strtod(argv[2], &end) : 0;
-  if (argc != 4 || *end != '\0' || rows == 0) {
-    fputs("usage: generate csv|ndjson ROWS FILE\n", stderr);
+  const kind *made = argc == 4 ? find_kind(argv[1]) : NULL;
+  if (made == NULL || *end != '\0' || rows == 0) {
+    fputs("usage: generate csv|ndjson|readings ROWS FILE\n", stderr);
     return 2;
   }
-  int csv = strcmp(argv[1], "csv") == 0;
   out.file = fopen(argv[3], "wb");
   if (out.file == NULL) {
     perror(argv[3]);
     return 1;
   }
   out.at = out.bytes;
-  if (csv) {
-    put_text("id1,id2,id3,id4,id5,id6,v1,v2,v3\n");
-  }
+  put_text(made->header);
   for (uint64_t row = 0; row < rows; row++) {
-    (csv ? write_csv_row : write_event)(row, rows);
+    made->write(row, rows);
     if (flush(BUFFER_BYTES) != 0) {
       break;
     }

@@ -25,6 +25,7 @@ def duckdb_job(job, arguments):
     peer = duckdb.connect(config={"threads": THREADS})
     query = {
         "csv": duckdb_csv, "ndjson": duckdb_ndjson, "tpch": duckdb_tpch, "start": duckdb_start,
+        "window": duckdb_window,
     }[job](peer, *arguments)
     peer.execute(f"copy ({query}) to '/dev/stdout' (format csv, header)")
     return start
@@ -41,6 +42,19 @@ def duckdb_ndjson(peer, file):
     read = f"read_json('{file}', format = 'newline_delimited', columns = {columns})"
     sums = "count(*) as events, sum(amount) as amount"
     return f"select country, {sums} from {read} group by country"
+
+
+def duckdb_window(peer, file):
+    columns = "{'at': 'TIMESTAMP', 'key': 'BIGINT', 'value': 'DOUBLE'}"
+    options = f"header = true, delim = ',', auto_detect = false, columns = {columns}"
+    bucket = "time_bucket(interval 10 second, at)"
+    text = lambda value: f"strftime({value}, '%Y-%m-%dT%H:%M:%SZ')"
+    return (
+        f"select key, {text('first')} as window_start, "
+        f"{text('first + interval 10 second')} as window_end, count(*) as count "
+        f"from (select key, {bucket} as first from read_csv('{file}', {options})) "
+        "group by key, first"
+    )
 
 
 def duckdb_tpch(peer, folder, query):
@@ -60,7 +74,7 @@ def polars_job(job, arguments):
     import polars
 
     start = time.perf_counter()
-    made = {"csv": polars_csv, "ndjson": polars_ndjson}[job](polars, *arguments)
+    made = {"csv": polars_csv, "ndjson": polars_ndjson, "window": polars_window}[job](polars, *arguments)
     made.collect(engine="streaming").write_csv(sys.stdout.buffer)
     return start
 
@@ -69,6 +83,17 @@ def polars_csv(pl, file, key):
     kinds = {"VARCHAR": pl.String, "BIGINT": pl.Int64, "DOUBLE": pl.Float64}
     schema = {name: kinds[kind] for name, kind in CSV_TYPES.items()}
     return pl.scan_csv(file, schema=schema).group_by(key).agg(pl.col("v1").sum())
+
+
+def polars_window(pl, file):
+    schema = {"at": pl.String, "key": pl.Int64, "value": pl.Float64}
+    at = pl.col("at").str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us")
+    start = at.dt.truncate("10s").alias("window_start")
+    rows = pl.scan_csv(file, schema=schema).select("key", start)
+    end = (pl.col("window_start") + pl.duration(seconds=10)).alias("window_end")
+    text = lambda column: pl.col(column).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    counts = rows.group_by("key", "window_start").agg(pl.len().alias("count")).with_columns(end)
+    return counts.select("key", text("window_start"), text("window_end"), "count")
 
 
 def polars_ndjson(pl, file):
