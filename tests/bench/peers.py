@@ -47,7 +47,7 @@ def duckdb_ndjson(peer, file):
 def duckdb_window(peer, file):
     columns = "{'at': 'TIMESTAMP', 'key': 'BIGINT', 'value': 'DOUBLE'}"
     options = f"header = true, delim = ',', auto_detect = false, columns = {columns}"
-    bucket = "time_bucket(interval 10 second, at)"
+    bucket = 'time_bucket(interval 10 second, "at")'
     text = lambda value: f"strftime({value}, '%Y-%m-%dT%H:%M:%SZ')"
     return (
         f"select key, {text('first')} as window_start, "
@@ -74,7 +74,8 @@ def polars_job(job, arguments):
     import polars
 
     start = time.perf_counter()
-    made = {"csv": polars_csv, "ndjson": polars_ndjson, "window": polars_window}[job](polars, *arguments)
+    jobs = {"csv": polars_csv, "ndjson": polars_ndjson, "window": polars_window}
+    made = jobs[job](polars, *arguments)
     made.collect(engine="streaming").write_csv(sys.stdout.buffer)
     return start
 
