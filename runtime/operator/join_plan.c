@@ -1,4 +1,5 @@
-/* operator/join_plan.c: binding a join: kinds, keys, the columns of the result, the build side. */
+/* operator/join_plan.c: binding a join: kinds, keys, the columns of the result, the build side,
+ * event time. */
 #include "operator/join_plan.h"
 
 #include <string.h>
@@ -12,16 +13,22 @@ static const char *const kind_names[] = {"inner", "left", "right", "full", "semi
 
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "out of memory"); }
 
-static int bind_kind(tm_bind *bind, join_plan *p, tm_error *err) {
-  const char *name = tm_value_text(bind->options, "kind", "inner");
+static int bind_kind(tm_bind *bind, join_plan *p, const join_shape *shape, tm_error *err) {
+  const char *name = tm_value_text(bind->options, "kind", kind_names[shape->initial]);
+  const char *allowed[6];
+  size_t count = 0;
+  int found = -1;
   for (int i = 0; i < 6; i++) {
-    if (strcmp(name, kind_names[i]) == 0) p->kind = (join_kind)i;
+    if (!(shape->kinds >> i & 1)) continue;
+    allowed[count++] = kind_names[i];
+    if (strcmp(name, kind_names[i]) == 0) found = i;
   }
-  if (strcmp(name, kind_names[p->kind]) != 0) {
-    tm_fail(err, TM_E_VALUE, "join: unknown kind '%.40s'", name);
-    tm_error_suggest(err, name, kind_names, 6);
+  if (found < 0) {
+    tm_fail(err, TM_E_VALUE, "%s: unknown kind '%.40s'", bind->verb, name);
+    tm_error_suggest(err, name, allowed, count);
     return -1;
   }
+  p->kind = (join_kind)found;
   p->outer_left = p->kind == JOIN_LEFT || p->kind == JOIN_FULL;
   p->outer_right = p->kind == JOIN_RIGHT || p->kind == JOIN_FULL;
   return 0;
@@ -42,8 +49,8 @@ static int bind_key(tm_bind *bind, const char *left, const char *right, join_pla
   if (times) *type = tm_type_of(TM_TIMESTAMP);
   if (!times && !tm_type_unify(a, b, type)) {
     char ta[TM_TYPE_TEXT_MAX], tb[TM_TYPE_TEXT_MAX];
-    return tm_fail(err, TM_E_TYPE, "join: '%s' is %s, '%s' is %s: they cannot be equal", left,
-                   tm_type_text(a, ta), right, tm_type_text(b, tb));
+    return tm_fail(err, TM_E_TYPE, "%s: '%s' is %s, '%s' is %s: they cannot be equal",
+                   bind->verb, left, tm_type_text(a, ta), right, tm_type_text(b, tb));
   }
   types->fields[n].name = left;
   ((uint32_t *)p->keys[0].columns)[n] = (uint32_t)l;
@@ -57,13 +64,13 @@ static int bind_keys(tm_bind *bind, join_plan *p, tm_error *err) {
   const tm_value *on = tm_value_get(bind->options, "on");
   if (on == NULL || on->kind == TM_VALUE_NIL) {
     return tm_fail(err, TM_E_VALUE,
-                   "join wants on = \"column\", a list, { left = \"right\" }, or {}");
+                   "%s wants on = \"column\", a list, { left = \"right\" }, or {}", bind->verb);
   }
   const tm_value *items = on->kind == TM_VALUE_TABLE ? on->items : on;
   size_t count = on->kind == TM_VALUE_TABLE ? on->item_count : 1;
   size_t pairs = on->kind == TM_VALUE_TABLE ? on->pair_count : 0;
   if (count + pairs > KEYS_MAX) {
-    return tm_fail(err, TM_E_VALUE, "join: more than %d keys", KEYS_MAX);
+    return tm_fail(err, TM_E_VALUE, "%s: more than %d keys", bind->verb, KEYS_MAX);
   }
   tm_schema *types = tm_schema_create(bind->arena, KEYS_MAX);
   for (int side = 0; side < 2; side++) {
@@ -75,13 +82,15 @@ static int bind_keys(tm_bind *bind, join_plan *p, tm_error *err) {
     bool text = items[i].kind == TM_VALUE_TEXT;
     const char *left = text ? items[i].text : tm_value_text(&items[i], "left", NULL);
     const char *right = text ? items[i].text : tm_value_text(&items[i], "right", left);
-    if (left == NULL) return tm_fail(err, TM_E_VALUE, "join: 'on' lists names of columns");
+    if (left == NULL) {
+      return tm_fail(err, TM_E_VALUE, "%s: 'on' lists names of columns", bind->verb);
+    }
     if (bind_key(bind, left, right, p, types, err) < 0) return -1;
   }
   for (size_t i = 0; i < pairs; i++) {
     const tm_pair *pair = &on->pairs[i];
     if (pair->value.kind != TM_VALUE_TEXT) {
-      return tm_fail(err, TM_E_VALUE, "join: 'on' wants left = \"right\"");
+      return tm_fail(err, TM_E_VALUE, "%s: 'on' wants left = \"right\"", bind->verb);
     }
     if (bind_key(bind, pair->name, pair->value.text, p, types, err) < 0) return -1;
   }
@@ -89,7 +98,6 @@ static int bind_keys(tm_bind *bind, join_plan *p, tm_error *err) {
     p->keys[side].count = types->count;
     p->keys[side].types = types;
   }
-  p->scalar = types->count == 0;
   return 0;
 }
 
@@ -136,7 +144,9 @@ static int put_taken(tm_bind *bind, join_plan *p, tm_schema *output, const tm_va
     bool text = items[i].kind == TM_VALUE_TEXT;
     const char *from = text ? items[i].text : tm_value_text(&items[i], "from", NULL);
     const char *name = text ? from : tm_value_text(&items[i], "name", from);
-    if (from == NULL) return tm_fail(err, TM_E_VALUE, "join: 'take' lists names of columns");
+    if (from == NULL) {
+      return tm_fail(err, TM_E_VALUE, "%s: 'take' lists names of columns", bind->verb);
+    }
     int right = tm_schema_require(bind->inputs[1], from, err);
     if (right < 0) return -1;
     if (text && is_shared_key(bind, p, (uint32_t)right)) continue; /* it is there already */
@@ -145,7 +155,14 @@ static int put_taken(tm_bind *bind, join_plan *p, tm_schema *output, const tm_va
   return 0;
 }
 
-static int bind_output(tm_bind *bind, join_plan *p, tm_error *err) {
+static bool is_key(const join_plan *p, uint32_t right) {
+  for (uint32_t i = 0; i < p->keys[1].count; i++) {
+    if (p->keys[1].columns[i] == right) return true;
+  }
+  return false;
+}
+
+static int bind_output(tm_bind *bind, join_plan *p, const join_shape *shape, tm_error *err) {
   const tm_schema *left = bind->inputs[0], *right = bind->inputs[1];
   const tm_value *take = tm_value_get(bind->options, "take");
   uint32_t room = left->count + right->count +
@@ -163,9 +180,9 @@ static int bind_output(tm_bind *bind, join_plan *p, tm_error *err) {
       if (!tm_type_unify(type, theirs, &type)) type = left->fields[i].type; /* zones: the left's */
       if (tm_cast_may_overflow(left->fields[i].type, type) || tm_cast_may_overflow(theirs, type)) {
         char a[TM_TYPE_TEXT_MAX], b[TM_TYPE_TEXT_MAX];
-        return tm_fail(err, TM_E_TYPE, "join: '%s' is %s and %s: no column holds the keys of both",
-                       left->fields[i].name, tm_type_text(left->fields[i].type, a),
-                       tm_type_text(theirs, b));
+        return tm_fail(err, TM_E_TYPE, "%s: '%s' is %s and %s: no column holds the keys of both",
+                       bind->verb, left->fields[i].name,
+                       tm_type_text(left->fields[i].type, a), tm_type_text(theirs, b));
       }
     }
     put(p, output, left->fields[i].name, type, p->outer_right && other < 0, (int32_t)i, other);
@@ -174,7 +191,7 @@ static int bind_output(tm_bind *bind, join_plan *p, tm_error *err) {
   if (left_only) return 0;
   if (take != NULL && take->kind != TM_VALUE_NIL) return put_taken(bind, p, output, take, err);
   for (uint32_t i = 0; i < right->count; i++) {
-    if (is_shared_key(bind, p, i)) continue;
+    if (is_shared_key(bind, p, i) || (shape->drops_keys && is_key(p, i))) continue;
     if (put_right(bind, p, output, right->fields[i].name, i, err) < 0) return -1;
   }
   return 0;
@@ -185,7 +202,7 @@ static int bind_where(tm_bind *bind, join_plan *p, tm_error *err) {
   if (source == NULL) return 0;
   tm_function_want want = {
     .shape = TM_SHAPE_TRUTH, .input_count = 2, .inputs = {bind->inputs[0], bind->inputs[1]},
-    .verb = "join", .name = "where",
+    .verb = bind->verb, .name = "where",
   };
   if (source->bind(source, &want, bind->arena, &p->where, err) < 0) return -1;
   if (p->where->may_raise) bind->rejects = true;
@@ -214,6 +231,88 @@ static int set_passes(tm_bind *bind, join_plan *p, tm_error *err) {
   return 0;
 }
 
+/* The type of a column that would hold the times of both. */
+static tm_type later_time(tm_type a, tm_type b) {
+  return a.kind == TM_DATE && b.kind == TM_TIMESTAMP ? b : a;
+}
+
+/* A row has the later time of its two. A result has event time where each of its rows has. */
+static void bind_facts(tm_bind *bind, join_plan *p) {
+  tm_rows_facts *out = &bind->facts_out;
+  for (int side = 0; side < 2; side++) {
+    p->side_timed[side] = bind->facts_in[side].time.kind != TM_NULLTYPE;
+  }
+  bool left_only = p->kind == JOIN_SEMI || p->kind == JOIN_ANTI;
+  bool missing = (p->outer_left && !p->side_timed[0]) || (p->outer_right && !p->side_timed[1]);
+  bool any = p->side_timed[0] || (p->side_timed[1] && !left_only);
+  tm_type left = bind->facts_in[0].time, right = bind->facts_in[1].time;
+  p->timed = any && !missing;
+  out->time = !p->timed          ? tm_type_of(TM_NULLTYPE)
+              : !p->side_timed[0] ? right
+              : !p->side_timed[1] || left_only ? left
+                                               : later_time(left, right);
+  out->in_time_order = false;
+  out->window_start = out->window_end = -1;
+}
+
+/* Columns of an upstream window of the left side, where each row comes no later than its left row. */
+static void pass_windows(tm_bind *bind, const join_plan *p) {
+  const tm_rows_facts *in = &bind->facts_in[0];
+  if (p->outer_right) return;
+  for (uint32_t i = 0; i < bind->output->count; i++) {
+    int32_t from = bind->passes[0][i];
+    if (from >= 0 && from == in->window_start) bind->facts_out.window_start = (int)i;
+    if (from >= 0 && from == in->window_end) bind->facts_out.window_end = (int)i;
+  }
+}
+
+join_plan *tm_join_plan_create(tm_bind *bind, const join_shape *shape, tm_error *err) {
+  join_plan *p = tm_arena_zero(bind->arena, shape->size);
+  if (p == NULL) {
+    no_memory(err);
+    return NULL;
+  }
+  bind->plan = p;
+  p->build = 1;
+  if (bind_kind(bind, p, shape, err) < 0 || bind_keys(bind, p, err) < 0 ||
+      bind_output(bind, p, shape, err) < 0 || bind_where(bind, p, err) < 0) {
+    return NULL;
+  }
+  p->scalar = shape->scalar && p->keys[0].count == 0;
+  for (int side = 0; side < 2; side++) {
+    p->kept[side] = tm_arena_zero(bind->arena, bind->inputs[side]->count + 1);
+    if (p->kept[side] == NULL) {
+      no_memory(err);
+      return NULL;
+    }
+  }
+  bind_facts(bind, p);
+  bind->order = TM_ORDER_NONE;
+  uint64_t left = bind->input_rows[0], right = bind->input_rows[1];
+  bind->rows_estimate = p->kind == JOIN_SEMI || p->kind == JOIN_ANTI ? left / 2
+                        : left > right                               ? left
+                                                                     : right;
+  return set_passes(bind, p, err) < 0 ? NULL : p;
+}
+
+/* ---------------------------------------------------------------- verb join */
+
+static bool has_option(const tm_bind *bind, const char *name) {
+  const tm_value *v = tm_value_get(bind->options, name);
+  return v != NULL && v->kind != TM_VALUE_NIL;
+}
+
+bool tm_join_builds_first(const tm_bind *bind) {
+  const tm_rows_facts *left = &bind->facts_in[0], *right = &bind->facts_in[1];
+  if (has_option(bind, "window")) return false;
+  if (!bind->job->stream) return true;
+  const char *kind = tm_value_text(bind->options, "kind", "inner");
+  bool left_kind = strcmp(kind, "right") != 0 && strcmp(kind, "full") != 0;
+  bool table = right->bounded && !right->live && !right->changelog;
+  if (has_option(bind, "ttl") || !table) return false;
+  return left_kind || (bind->final_only && left->bounded && !left->changelog);
+}
+
 static const char *describe(tm_bind *bind, const join_plan *p) {
   return tm_arena_format(bind->arena, "%s on %u %s, keeps the %s side", kind_names[p->kind],
                          p->keys[0].count, p->keys[0].count == 1 ? "key" : "keys",
@@ -221,28 +320,24 @@ static const char *describe(tm_bind *bind, const join_plan *p) {
 }
 
 int tm_join_bind(tm_bind *bind, tm_error *err) {
-  join_plan *p = tm_arena_zero(bind->arena, sizeof *p);
-  if (p == NULL) return no_memory(err);
-  bind->plan = p;
-  if (bind_kind(bind, p, err) < 0 || bind_keys(bind, p, err) < 0 ||
-      bind_output(bind, p, err) < 0 || bind_where(bind, p, err) < 0) {
+  const join_shape shape = {.size = sizeof(join_plan), .kinds = JOIN_ALL_KINDS, .scalar = true};
+  join_plan *p = tm_join_plan_create(bind, &shape, err);
+  if (p == NULL) return -1;
+  if (has_option(bind, "ttl") && tm_options_duration(bind->options, "ttl", 0) <= 0) {
+    tm_fail(err, TM_E_VALUE, "join: 'ttl' is a duration, as \"1d\"");
+    tm_error_token(err, "ttl", "");
     return -1;
   }
-  p->build = build_side(bind, p);
+  bool ends = !bind->job->stream || (bind->final_only && !bind->facts_in[0].changelog);
+  p->build = ends ? build_side(bind, p) : 1;
+  p->keeps_marks = bind->job->stream;
   bind->waits[1 - p->build] = (uint32_t)1 << p->build;
-  uint32_t width = bind->inputs[p->build]->count;
-  p->kept = tm_arena_zero(bind->arena, width + 1);
-  if (p->kept == NULL) return no_memory(err);
-  bind->order = TM_ORDER_NONE;
-  uint64_t left = bind->input_rows[0], right = bind->input_rows[1];
-  bind->rows_estimate = p->kind == JOIN_SEMI || p->kind == JOIN_ANTI ? left / 2
-                        : left > right                               ? left
-                                                                     : right;
+  if (p->build == 1) pass_windows(bind, p);
   bind->detail = describe(bind, p);
-  return set_passes(bind, p, err);
+  return bind->detail == NULL ? no_memory(err) : 0;
 }
 
-/* Also notes which columns of the build side must be kept. */
+/* Rows that may be refused or late are shown whole. */
 void tm_join_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const *in) {
   const join_plan *p = bind->plan;
   for (uint32_t i = 0; i < bind->output->count; i++) {
@@ -255,10 +350,9 @@ void tm_join_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const
     in[column >= width][column >= width ? column - width : column] = 1;
   }
   for (int side = 0; side < 2; side++) {
+    uint32_t width = bind->inputs[side]->count;
     for (uint32_t i = 0; i < p->keys[side].count; i++) in[side][p->keys[side].columns[i]] = 1;
+    if (bind->rejects && !bind->skip_rejects) memset(in[side], 1, width);
+    for (uint32_t i = 0; i < width; i++) p->kept[side][i] |= in[side][i];
   }
-  if (bind->rejects && !bind->skip_rejects) {
-    for (int side = 0; side < 2; side++) memset(in[side], 1, bind->inputs[side]->count);
-  }
-  for (uint32_t i = 0; i < bind->inputs[p->build]->count; i++) p->kept[i] |= in[p->build][i];
 }

@@ -1,5 +1,6 @@
-/* operator/join_plan.h: what a hash join knows before it runs: sides, keys, columns of the result.
- * Shared by join.c, which runs, and join_plan.c, which binds. */
+/* operator/join_plan.h: what a join knows before it runs: sides, keys, columns of the result.
+ * join_plan.c binds what all verbs of two flows share; each has a struct of its own that begins
+ * with a join_plan. */
 #ifndef TM_OPERATOR_JOIN_PLAN_H
 #define TM_OPERATOR_JOIN_PLAN_H
 
@@ -21,11 +22,31 @@ typedef struct join_plan {
   bool scalar;               /* on = {}: at most one row on the right */
   join_column *columns;      /* of the result */
   tm_function *where;        /* over the columns of both sides, left ones first; NULL: none */
-  uint8_t *kept;             /* per column of the build side: needed after the probe */
+  uint8_t *kept[2];          /* per column of a side: needed of a row that is kept */
   bool outer_left, outer_right; /* rows without a match come out too */
+  bool side_timed[2], timed; /* rows of a side, of the result have event time */
+  bool keeps_marks;          /* row-wise in a stream: a row that is behind and probes stays so */
 } join_plan;
 
+/* In what the verbs differ. */
+typedef struct join_shape {
+  size_t size;       /* of the plan */
+  unsigned kinds;    /* a bit for each kind that the script may choose */
+  join_kind initial; /* where it does not */
+  bool scalar;       /* on = {} wants at most one row on the right */
+  bool drops_keys;   /* keys of the right side come only where they are taken */
+} join_shape;
+enum { JOIN_ALL_KINDS = (1 << 6) - 1 };
+
+/* Kind, keys, output, condition, facts and needs. The plan, which is bind->plan too; NULL with
+ * err. */
+join_plan *tm_join_plan_create(tm_bind *bind, const join_shape *shape, tm_error *err);
+/* Whether verb join runs with one side built before the other flows past it: in a batch always; in
+ * a stream where the right side is a table that ends, or nobody looks before both have ended. With
+ * a window, or where both sides stay alive, other stages serve. */
+bool tm_join_builds_first(const tm_bind *bind);
 int tm_join_bind(tm_bind *bind, tm_error *err);
+/* For every verb. Also notes which columns of rows that are kept must be there. */
 void tm_join_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const *in);
 
 #endif

@@ -1,9 +1,10 @@
 /* operator/join_run.h: the state of a running join: of one lane, and what the lanes share.
- * Used by join.c, which runs, and join_state.c, which saves and restores. */
+ * join_build.c makes the side that is kept, join.c and lookup.c probe it, join_state.c saves and
+ * restores. */
 #ifndef TM_OPERATOR_JOIN_RUN_H
 #define TM_OPERATOR_JOIN_RUN_H
 
-#include "operator/join_plan.h"
+#include "operator/join_pairs.h"
 #include "stage/gate.h"
 
 typedef struct tm_join_shared {
@@ -26,14 +27,6 @@ typedef enum tm_join_phase {
   JOIN_DRAIN,   /* gives out rows of the build side */
 } tm_join_phase;
 
-/* Pairs of rows that match. */
-typedef struct tm_join_slice {
-  uint32_t *probe; /* index into the selection of the probing batch; NULL: not made yet */
-  uint32_t *rows;  /* row of the probing batch */
-  uint32_t *ids;   /* row of the build side */
-  uint32_t count;
-} tm_join_slice;
-
 typedef struct tm_join {
   tm_stage_env env;
   const join_plan *plan;
@@ -50,9 +43,24 @@ typedef struct tm_join {
   uint32_t at;
   bool resumes;          /* restored: at_head is the next match of row `at` */
   uint32_t at_head;
-  tm_join_slice slice;   /* scratch of the batch */
-  tm_schema *pairs;      /* columns of both sides, in the batch's arena; NULL: not made yet */
+  tm_join_pairs pairs;   /* of the batch */
 } tm_join;
+
+/* join_build.c ---------------------------------------------------------------------------------*/
+
+int tm_join_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, void **out,
+                  tm_error *err);
+void tm_join_unshare(void *shared);
+int tm_join_open(const tm_stage_env *env, void **out, tm_error *err);
+void tm_join_close(void *self);
+uint32_t tm_join_wants(void *self);
+/* A batch of the side that is kept. */
+tm_flow tm_join_copy(tm_join *join, tm_batch *taken, tm_error *err);
+tm_flow tm_join_end_copy(tm_join *join, tm_error *err);
+/* On to the phase in which batches probe: INPUT once all lanes are there. */
+tm_flow tm_join_resume_build(tm_join *join, tm_error *err);
+
+/* join_state.c ---------------------------------------------------------------------------------*/
 
 /* One array of all parts, and the check of a one-row side; by one lane alone. 0 or -1. */
 int tm_join_lay_out(tm_join *join, tm_error *err);

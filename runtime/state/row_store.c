@@ -91,6 +91,22 @@ static bool copy_column(tm_chunk *chunk, const tm_batch *batch, uint32_t column,
          copy_texts(chunk->rows, to, base, count);
 }
 
+/* Rows that came before the first with a time have none. */
+static bool copy_times(tm_chunk *chunk, const tm_batch *batch, uint32_t first, uint32_t count) {
+  tm_batch *rows = chunk->rows;
+  if (batch->times == NULL && rows->times == NULL) return true;
+  if (rows->times == NULL) {
+    rows->times = tm_batch_alloc(rows, TM_CHUNK_ROWS * sizeof *rows->times);
+    if (rows->times == NULL) return false;
+    for (uint32_t i = 0; i < chunk->count; i++) rows->times[i] = TM_TIME_NONE;
+  }
+  int64_t *to = rows->times + chunk->count;
+  for (uint32_t i = 0; i < count; i++) {
+    to[i] = batch->times != NULL ? batch->times[tm_batch_row(batch, first + i)] : TM_TIME_NONE;
+  }
+  return true;
+}
+
 int tm_row_store_append(tm_row_store *s, const tm_batch *batch, const uint64_t *hashes,
                         const uint8_t *usable, tm_error *err) {
   for (uint32_t first = 0; first < batch->selected;) {
@@ -101,6 +117,9 @@ int tm_row_store_append(tm_row_store *s, const tm_batch *batch, const uint64_t *
     for (uint32_t i = 0; i < s->schema->count; i++) {
       if (s->needed != NULL && !s->needed[i]) continue;
       if (copy_column(chunk, batch, i, first, count)) continue;
+      return tm_fail(err, TM_E_MEMORY, "join: out of memory");
+    }
+    if (!copy_times(chunk, batch, first, count)) {
       return tm_fail(err, TM_E_MEMORY, "join: out of memory");
     }
     memcpy(chunk->hashes + chunk->count, hashes + first, count * sizeof *hashes);
@@ -160,4 +179,12 @@ int tm_row_store_gather(const tm_chunk *chunks, uint32_t column, const uint32_t 
     default: GATHER(tm_str); break;
   }
   return 0;
+}
+
+void tm_row_store_times(const tm_chunk *chunks, const uint32_t *ids, uint32_t count,
+                        int64_t *out) {
+  for (uint32_t i = 0; i < count; i++) {
+    const int64_t *times = chunks[ids[i] >> TM_CHUNK_BITS].rows->times;
+    out[i] = times != NULL ? times[ids[i] & (TM_CHUNK_ROWS - 1)] : TM_TIME_NONE;
+  }
 }

@@ -28,7 +28,8 @@ typedef struct tm_row_store {
 
 void tm_row_store_init(tm_row_store *store, tm_budget *budget, const tm_schema *schema,
                        const uint8_t *needed);
-/* hashes and usable have an entry for each selected row, in order. 0, or -1 with err. */
+/* hashes and usable have an entry for each selected row, in order. Where the batch has times, they
+ * are kept beside the rows (chunk.rows->times). 0, or -1 with err. */
 int tm_row_store_append(tm_row_store *store, const tm_batch *batch, const uint64_t *hashes,
                         const uint8_t *usable, tm_error *err);
 void tm_row_store_deinit(tm_row_store *store);
@@ -38,5 +39,7 @@ void tm_row_store_deinit(tm_row_store *store);
 int tm_row_store_gather(const tm_chunk *chunks, uint32_t column, const uint32_t *ids,
                         const uint32_t *at, uint32_t count, bool may_miss, tm_batch *out,
                         uint32_t out_column);
+/* Event times of rows; TM_TIME_NONE of those that came without. */
+void tm_row_store_times(const tm_chunk *chunks, const uint32_t *ids, uint32_t count, int64_t *out);
 
 #endif

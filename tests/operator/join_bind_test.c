@@ -164,8 +164,8 @@ Test(join_bind, refuses_what_cannot_be_joined) {
          "join: 'on' lists names of columns", "");
   refuse(V_TABLE(&arena, {"on", on}, {"take", V_LIST(&arena, v_bool(true))}), TM_E_VALUE,
          "join: 'take' lists names of columns", "");
-  refuse(V_TABLE(&arena, {"on", on}, {"ttl", v_int(1)}), TM_E_UNSUPPORTED,
-         "option 'ttl' of join is not in this version of tidemill yet", "");
+  refuse(V_TABLE(&arena, {"on", on}, {"ttl", v_text("never")}), TM_E_VALUE,
+         "join: 'ttl' is a duration, as \"1d\"", "");
   free_tables();
 }
 

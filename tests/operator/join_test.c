@@ -6,151 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/operator/join_reference.h"
 #include "tests/support/fixture.h"
-#include "tests/support/reference.h"
-#include "tests/support/row_function.h"
-#include "tests/support/stage_harness.h"
 #include "tests/support/values.h"
 
 TestSuite(join, .init = setup, .fini = teardown);
 
-static const char *const kinds[] = {"inner", "left", "right", "full", "semi", "anti"};
-enum { INNER, LEFT, RIGHT, FULL, SEMI, ANTI, KINDS, KEYS_MAX = 3, COLUMNS_MAX = 16 };
-
-typedef struct wish {
-  int kind;
-  const tm_batch *left, *right;
-  const char *keys[KEYS_MAX][2]; /* left, right; NULL ends */
-  bool where;                    /* n < m */
-} wish;
-
-/* ---------------------------------------------------------------- the reference */
-
-static bool keys_match(const wish *w, uint32_t l, uint32_t r) {
-  for (int i = 0; i < KEYS_MAX && w->keys[i][0] != NULL; i++) {
-    int a = tm_schema_find(w->left->schema, w->keys[i][0]);
-    int b = tm_schema_find(w->right->schema, w->keys[i][1]);
-    reference_value x = reference_read(w->left, (uint32_t)a, l);
-    reference_value y = reference_read(w->right, (uint32_t)b, r);
-    if (x.kind == REFERENCE_NULL || y.kind == REFERENCE_NULL) return false;
-    if (reference_compare(&x, &y) != 0) return false;
-  }
-  return true;
-}
-
-static bool matches(const wish *w, uint32_t l, uint32_t r) {
-  if (!keys_match(w, l, r)) return false;
-  if (!w->where) return true;
-  uint32_t n = (uint32_t)tm_schema_find(w->left->schema, "n");
-  uint32_t m = (uint32_t)tm_schema_find(w->right->schema, "m");
-  reference_value x = reference_read(w->left, n, l), y = reference_read(w->right, m, r);
-  return x.kind != REFERENCE_NULL && y.kind != REFERENCE_NULL && x.whole < y.whole;
-}
-
-static void below(row_call *c) {
-  bool known = !row_is_null(c, 0) && !row_is_null(c, 1);
-  row_set_int(c, 0, known && row_int(c, 0) < row_int(c, 1));
-}
-
-typedef struct result {
-  tm_batch *rows;
-  uint32_t count;
-} result;
-
-static bool is_shared(const wish *w, const char *name) {
-  for (int i = 0; i < KEYS_MAX && w->keys[i][0] != NULL; i++) {
-    if (strcmp(w->keys[i][0], name) == 0 && strcmp(w->keys[i][1], name) == 0) return true;
-  }
-  return false;
-}
-
-static void set_from(tm_batch *out, uint32_t to, uint32_t row, const tm_batch *in, int column,
-                     uint32_t from) {
-  char *cell = from == UINT32_MAX ? strdup("null") : rows_cell_text(&in->columns[column], from);
-  rows_set(out, to, row, cell);
-  free(cell);
-}
-
-/* The columns of the result are the left ones, then the right ones but shared keys. */
-static void add_pair(const wish *w, result *out, uint32_t l, uint32_t r) {
-  uint32_t to = 0, row = out->count++;
-  for (uint32_t i = 0; i < w->left->schema->count; i++, to++) {
-    const char *name = w->left->schema->fields[i].name;
-    int other = tm_schema_find(w->right->schema, name);
-    if (l == UINT32_MAX && is_shared(w, name)) set_from(out->rows, to, row, w->right, other, r);
-    else set_from(out->rows, to, row, w->left, (int)i, l);
-  }
-  if (w->kind == SEMI || w->kind == ANTI) return;
-  for (uint32_t i = 0; i < w->right->schema->count; i++) {
-    if (is_shared(w, w->right->schema->fields[i].name)) continue;
-    set_from(out->rows, to++, row, w->right, (int)i, r);
-  }
-}
-
-static rows_list expect(const wish *w, const tm_schema *output) {
-  uint32_t most = w->left->rows * w->right->rows + w->left->rows + w->right->rows + 1;
-  result out = {.rows = rows_blank(budget, output, most)};
-  uint8_t *met = calloc(w->right->rows + 1, 1);
-  for (uint32_t l = 0; l < w->left->rows; l++) {
-    bool any = false;
-    for (uint32_t r = 0; r < w->right->rows; r++) {
-      if (!matches(w, l, r)) continue;
-      any = true;
-      met[r] = 1;
-      if (w->kind < SEMI) add_pair(w, &out, l, r);
-    }
-    bool alone = w->kind == LEFT || w->kind == FULL || w->kind == ANTI;
-    if (w->kind == SEMI ? any : !any && alone) add_pair(w, &out, l, UINT32_MAX);
-  }
-  for (uint32_t r = 0; r < w->right->rows; r++) {
-    if (!met[r] && (w->kind == RIGHT || w->kind == FULL)) add_pair(w, &out, UINT32_MAX, r);
-  }
-  rows_list list = {0};
-  out.rows->rows = out.rows->selected = out.count;
-  rows_list_add_batch(&list, out.rows, NULL);
-  tm_batch_release(out.rows);
-  free(met);
-  return list;
-}
+typedef join_wish wish;
 
 /* ---------------------------------------------------------------- cases */
 
-static row_function condition;
-
 static harness_case case_of(const wish *w, uint32_t build) {
-  tm_value items[KEYS_MAX];
-  size_t count = 0;
-  for (; count < KEYS_MAX && w->keys[count][0] != NULL; count++) {
-    bool same = strcmp(w->keys[count][0], w->keys[count][1]) == 0;
-    items[count] = same ? v_text(w->keys[count][0])
-                        : V_TABLE(&arena, {"left", v_text(w->keys[count][0])},
-                                  {"right", v_text(w->keys[count][1])});
-  }
-  condition = row_function_make("n, r.m", NULL, below, false, 12);
-  tm_value on = v_table(&arena, items, count, NULL, 0);
-  harness_case c = {
+  return (harness_case){
     .verb = "join", .role = TM_ROLE_STEP, .input_count = 2, .inputs = {w->left, w->right},
     .input_rows = {10, build == 0 ? 100 : 10}, .ordinals = true,
-    .options = V_TABLE(&arena, {"on", on}, {"kind", v_text(kinds[w->kind])},
-                       {"where", w->where ? v_function(&condition) : v_nil()}),
+    .options = V_TABLE(&arena, {"on", join_on(w, &arena)}, {"kind", v_text(join_kinds[w->kind])},
+                       {"where", join_where(w)}),
   };
-  return c;
-}
-
-static const tm_schema *output_of(const harness_case *c) {
-  tm_bind bind;
-  tm_error err = {0};
-  cr_assert_eq(harness_bind(c, &arena, 2048, &bind, &err), 0, "%s", err.message);
-  return bind.output;
 }
 
 static void check_kinds(wish w, bool sweep) {
   for (w.kind = 0; w.kind < KINDS; w.kind++) {
     for (uint32_t build = 0; build < 2; build++) {
       char label[64];
-      (void)snprintf(label, sizeof label, "%s, %s built", kinds[w.kind], build ? "right" : "left");
+      (void)snprintf(label, sizeof label, "%s, %s built", join_kinds[w.kind], build ? "right" : "left");
       harness_case c = case_of(&w, build);
-      rows_list expected = expect(&w, output_of(&c));
+      rows_list expected = join_expect(&w, join_output(&c, &arena));
       harness_expected e = {.rows = &expected, .label = label};
       if (sweep) harness_sweep(&c, &e);
       else harness_check(&c, &e);
