@@ -195,6 +195,9 @@ static int add_clock(planner *p, uint32_t index, uint32_t source) {
   if (bind->facts_out.time.kind == TM_NULLTYPE || node->input_count > 0) return (int)source;
   bool stream = p->graph->job.stream;
   int from = stream ? gather(p, source) : (int)source;
+  if (from >= 0 && stream && p->graph->job.shuffle_seed != 0 && bind->facts_out.bounded) {
+    from = insert(p, "shuffle", node->options, (uint32_t)from, true, SPREAD_ONE);
+  }
   if (from < 0) return -1;
   int at = insert(p, "clock", node->options, (uint32_t)from, true, p->spreads[from]);
   if (at < 0) return -1;
@@ -387,7 +390,7 @@ static int planner_init(planner *p) {
   uint32_t count = p->graph->count + 1;
   uint32_t edges = 0;
   for (uint32_t i = 0; i < p->graph->count; i++) edges += p->graph->nodes[i].input_count;
-  p->capacity = count * 7 + edges * 4;
+  p->capacity = count * 8 + edges * 4;
   p->bound = tm_arena_zero(arena, count * sizeof *p->bound);
   p->place = tm_arena_zero(arena, count * sizeof *p->place);
   p->order_wanted = tm_arena_zero(arena, count * sizeof *p->order_wanted);

@@ -23,6 +23,8 @@ typedef struct tm_job_info {
   uint32_t workers;
   uint32_t batch_rows;     /* target size of batches; TM_BATCH_ROWS unless a test says otherwise */
   uint64_t block_bytes;    /* target size of read blocks */
+  uint64_t shuffle_seed;   /* not 0: in a stream, finite sources with event time give their rows in
+                              another order that they could have had (prove) */
 } tm_job_info;
 
 typedef enum tm_order {
