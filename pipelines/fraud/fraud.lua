@@ -6,8 +6,8 @@
 --   tidemill run pipelines/fraud/fraud.lua --param listen=127.0.0.1:7002
 --                                            JSON lines as they happen, for as long as it runs
 --
--- Parameters: data (the folder with txns.jsonl), out (the folder of the results), listen (an address
--- to take transactions from instead of the file).
+-- Parameters: data (the folder with txns.jsonl), out (the folder of the results), listen (an
+-- address to take transactions from instead of the file).
 
 local tm <const> = require "tidemill"
 

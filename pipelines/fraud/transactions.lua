@@ -5,8 +5,8 @@
 --
 -- Parameters: data (the folder that is written), rows (how many transactions), cards (how many).
 --
--- Most are bought at home, now and then; every so often a stolen card is used in a burst, in several
--- countries. One in fifty is sent twice; all arrive up to 25 s out of order.
+-- Most are bought at home, now and then; every so often a stolen card is used in a burst, in
+-- several countries. One in fifty is sent twice; all arrive up to 25 s out of order.
 
 local tm <const> = require "tidemill"
 

@@ -23,7 +23,8 @@ local rejects = tm.jsonl(out .. "/rejects.jsonl")
 -- 1 · Time. A reading may come two minutes after a later one; what comes later still goes to `late`
 -- with its reason, and counts nowhere. A live sensor that is silent for 30 s holds nobody back.
 local function time(field, wait)
-  return { field = field, out_of_order = wait, late = tm.jsonl(out .. "/late-" .. field .. ".jsonl") }
+  local late = tm.jsonl(out .. "/late-" .. field .. ".jsonl")
+  return { field = field, out_of_order = wait, late = late }
 end
 
 local live = time("ts", "2m")
@@ -31,7 +32,8 @@ live.idle = "30s"
 
 local machines
 if listen ~= "" then
-  machines = tm.tcp { listen = listen, format = "jsonl", schema = schema, time = live, bad = rejects }
+  machines = tm.tcp { listen = listen, format = "jsonl", schema = schema, time = live,
+                      bad = rejects }
 else
   machines = tm.jsonl { path = data .. "/readings.jsonl", schema = schema, time = time("ts", "2m"),
                         bad = rejects }
@@ -60,13 +62,15 @@ local runs = readings
   :agg { tm.last "site", tm.last "limit_c", tm.count():as "readings",
          tm.max "temp":as "peak", tm.quantile("temp", 0.95):as "p95" }
 
--- 4 · Alarms. Too hot in a run; and a timer for every device, set anew by each of its readings, that
--- goes off when none has come for a quarter of an hour.
+-- 4 · Alarms. Too hot in a run; and a timer for every device, set anew by each of its readings,
+-- that goes off when none has come for a quarter of an hour.
 local alarm <const> = "device_id string, kind string, at timestamp"
 
 local hot = runs
   :filter(function(s) return s.limit_c ~= nil and s.peak > s.limit_c end)
-  :map(function(s) return { device_id = s.device_id, kind = "overheat", at = s.window_end } end, alarm)
+  :map(function(s)
+    return { device_id = s.device_id, kind = "overheat", at = s.window_end }
+  end, alarm)
 
 local silent = readings:group_by "device_id":process {
   state    = { last = "timestamp" },

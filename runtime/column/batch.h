@@ -62,8 +62,8 @@ void tm_batch_release(tm_batch *batch); /* NULL is a no-op */
  * columns that pins it. NULL (taken released) when out of memory. */
 tm_batch *tm_batch_own(tm_batch *taken, tm_budget *budget);
 /* A new header with another schema, no columns yet, the same rows, selection, weights, ordinals,
- * times, marks, origin and sequence, that pins `base`. The caller sets the columns (shared ones by assignment).
- * NULL when out of memory. Consumes nothing. */
+ * times, marks, origin and sequence, that pins `base`. The caller sets the columns (shared ones by
+ * assignment). NULL when out of memory. Consumes nothing. */
 tm_batch *tm_batch_derive(tm_batch *base, tm_budget *budget, const tm_schema *schema);
 /* Keeps `object` until the batch goes. 0 or -1. */
 int tm_batch_pin(tm_batch *batch, void *object, void (*release)(void *));

@@ -37,7 +37,7 @@ typedef enum tm_order {
  * its output those of input 0 (changelog and bounded: of all inputs together) unless bind() says
  * otherwise. Columns of windows follow `passes`. */
 typedef struct tm_rows_facts {
-  tm_type time;          /* of the hidden event time: timestamp or date; TM_NULLTYPE: there is none */
+  tm_type time;          /* of the hidden event time: timestamp or date; TM_NULLTYPE: none */
   bool changelog;        /* rows carry weights: a row may be taken back */
   bool bounded;          /* the input ends by itself */
   bool live;             /* comes as it happens: idle, ahead and the wall clock matter */
@@ -93,7 +93,7 @@ typedef struct tm_bind {
   bool ordered_input;          /* batches come in order of `sequence`, else in no order at all */
   bool buffers; /* an exchange: a full queue takes more where another lane is awaited */
   const struct tm_bind *rejects_to; /* endpoint of refused rows; NULL: the first fails the run */
-  const struct tm_bind *late_to;    /* endpoint of late rows; NULL: they are counted and warned of */
+  const struct tm_bind *late_to;    /* endpoint of late rows; NULL: counted and warned of */
   bool skip_rejects;           /* on_error = "skip" */
 } tm_bind;
 

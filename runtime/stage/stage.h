@@ -34,7 +34,7 @@ typedef struct tm_stage_env {
   tm_ledger *ledger;           /* of this instance; the lane counts `in` and `passed` */
   const int *draining;         /* atomic; once set, a source takes no new morsel and finishes */
   void (*wake)(void *waker);   /* from any thread: every blocked instance gets a resume() */
-  /* The same at that time of the monotonic clock; may come earlier, and once a time is asked for. */
+  /* The same at that time of the monotonic clock, once; may come earlier. */
   void (*wake_at)(void *waker, int64_t monotonic_us);
   void *waker;
 } tm_stage_env;

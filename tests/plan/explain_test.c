@@ -102,8 +102,10 @@ Test(explain, as_json) {
   expect_part(json, "\"name\":\"in\",\"verb\":\"csv\",\"role\":\"source\"");
   expect_part(json, "{\"name\":\"id\",\"type\":\"int32\",\"not_null\":true,\"needed\":true}");
   expect_part(json, "\"functions\":[{\"line\":12,\"compiled\":false,\"why\":\"it is C\"");
-  expect_part(json, "{\"step\":\"select\",\"port\":0,\"refused\":false,\"late\":false,\"buffered\":true}");
-  expect_part(json, "{\"step\":\"filter\",\"port\":0,\"refused\":true,\"late\":false,\"buffered\":false}");
+  expect_part(json, "{\"step\":\"select\",\"port\":0,\"refused\":false,\"late\":false,"
+                    "\"buffered\":true}");
+  expect_part(json, "{\"step\":\"filter\",\"port\":0,\"refused\":true,\"late\":false,"
+                    "\"buffered\":false}");
   expect_part(json, "\"name\":\"bad\",\"verb\":\"csv\",\"role\":\"sink\"");
 }
 

@@ -1,5 +1,5 @@
--- Bench `window`: windows that overlap sixty times beside some that do not; 100 keys, each of them in
--- every second, over fifty thousand seconds.
+-- Bench `window`: windows that overlap sixty times beside some that do not; 100 keys, each of them
+-- in every second, over fifty thousand seconds.
 
 local tm <const> = require "tidemill"
 
