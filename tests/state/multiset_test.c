@@ -52,7 +52,8 @@ static model model_make(const char *ddl, uint32_t rows, uint64_t seed, uint32_t 
   model m = {0};
   tm_schema *schema = rows_schema(&arena, ddl);
   m.table = rows_random_table(budget, schema, rows, &random,
-                              (rows_flavour){.distinct = distinct, .null_percent = 20, .odd = true});
+                              (rows_flavour){.distinct = distinct, .null_percent = 20,
+                                             .odd = true});
   for (uint32_t i = 0; i < schema->count; i++) {
     m.parts[i] = (tm_tuple_part){.type = schema->fields[i].type, .descending = descending[i] == '-',
                                  .nullable = !schema->fields[i].type.not_null, .folds = folds};
