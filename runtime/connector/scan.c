@@ -16,14 +16,11 @@
 #include <string.h>
 
 #include "base/env.h"
-#include "expr/function.h"
 #include "format/compress.h"
 #include "format/format_options.h"
 #include "io/block_reader.h"
-#include "kernel/utf8.h"
-#include "stage/apply.h"
 #include "stage/end_options.h"
-#include "stage/options.h"
+#include "stage/parse.h"
 #include "state/record.h"
 
 enum { PACKED_RATIO = 4 }; /* guess of how much smaller compressed text is */
@@ -46,11 +43,8 @@ typedef struct scan_shared {
 } scan_shared;
 
 typedef struct scan {
-  tm_stage_env env;
   scan_shared *shared;
-  tm_parser *parser;
-  bool busy;   /* the parser has a block */
-  tm_out *out; /* during a call */
+  tm_parse parse;
 } scan;
 
 /* ---------------------------------------------------------------- bind */
@@ -258,13 +252,7 @@ static int scan_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, vo
   s->budget = budget;
   s->early = early;
   s->reading = plan->reading;
-  s->reading.needed = bind->needed;
-  s->reading.early = early;
-  s->reading.filters = bind->pushed_count > 0;
-  s->reading.check_all = bind->rejects_to != NULL || bind->skip_rejects;
-  s->reading.ordinals = bind->emits_ordinals;
-  s->reading.source = bind->node;
-  for (uint32_t i = 0; i < bind->pushed_count; i++) tm_apply_need(bind->pushed[i], early);
+  tm_parse_complete(&s->reading, bind, early);
   s->files = *plan->files;
   if ((s->files.count == 0 && find_files(bind, &s->files, err) < 0) ||
       (s->reader = tm_block_reader_create(budget, &s->reading, &s->files, lanes, err)) == NULL) {
@@ -275,73 +263,20 @@ static int scan_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, vo
   return 0;
 }
 
-/* ---------------------------------------------------------------- hooks of the parser */
-
-/* Refused text is shown as it is, but a string of ours is always UTF-8. */
-static const char *valid_text(tm_arena *arena, const char *text, size_t *size) {
-  static const char replacement[] = "\xef\xbf\xbd";
-  if (tm_utf8_valid(text, *size)) return text;
-  char *out = tm_arena_alloc(arena, *size * 3 + 1), *to = out;
-  if (out == NULL) return NULL;
-  for (size_t at = 0; at < *size;) {
-    size_t good = tm_utf8_valid_prefix(text + at, *size - at);
-    memcpy(to, text + at, good);
-    to += good;
-    at += good;
-    if (at == *size) break;
-    memcpy(to, replacement, 3);
-    to += 3;
-    at++;
-  }
-  *size = (size_t)(to - out);
-  return out;
-}
-
-static int refuse(void *context, const tm_refusal *refusal, tm_error *err) {
-  scan *s = context;
-  size_t size = refusal->raw_size;
-  if (s->out == NULL) return 0;
-  const char *raw = valid_text(s->out->arena, refusal->raw, &size);
-  if (raw == NULL) return no_memory(err);
-  tm_reject reject = {
-    .reason = refusal->reason, .message = refusal->message, .file = refusal->block->file,
-    .source = s->shared->reading.source, .file_index = refusal->block->file_index,
-    .ordinal = refusal->line, .offset = (int64_t)refusal->offset,
-    .raw = tm_str_make(raw, size), .event_time_us = TM_TIME_NONE, .watermark_us = TM_TIME_NONE,
-  };
-  return tm_out_reject_raw(s->out, &reject) < 0 ? no_memory(err) : 0;
-}
-
-static int filter(void *context, tm_batch *batch, tm_error *err) {
-  scan *s = context;
-  const tm_bind *bind = s->env.bind;
-  for (uint32_t i = 0; i < bind->pushed_count && batch->selected > 0; i++) {
-    int64_t dropped = tm_apply_filter(&s->env, bind->pushed[i], batch, s->out, err);
-    if (dropped < 0) return -1;
-    s->env.ledger->in += (uint64_t)dropped;
-    s->env.ledger->filtered += (uint64_t)dropped;
-    __atomic_add_fetch(&bind->pushed_dropped[i], (uint64_t)dropped, __ATOMIC_RELAXED);
-  }
-  return 0;
-}
-
 /* ---------------------------------------------------------------- open, resume, close */
 
 static void scan_close(void *self) {
   scan *s = self;
-  if (s->parser != NULL) s->shared->reading.format->parser_destroy(s->parser);
-  tm_free(s->env.budget, s, sizeof *s);
+  tm_budget *budget = s->parse.env.budget;
+  tm_parse_close(&s->parse);
+  tm_free(budget, s, sizeof *s);
 }
 
 static int scan_open(const tm_stage_env *env, void **out, tm_error *err) {
   scan *s = tm_alloc_zero(env->budget, sizeof *s);
   if (s == NULL) return no_memory(err);
-  s->env = *env;
   s->shared = env->shared;
-  tm_parser_hooks hooks = {.context = s, .refuse = refuse, .filter = filter};
-  const tm_reading *r = &s->shared->reading;
-  s->parser = r->format->parser_create(r, env->budget, &hooks, err);
-  if (s->parser == NULL) {
+  if (tm_parse_open(&s->parse, env, &s->shared->reading, err) < 0) {
     scan_close(s);
     return -1;
   }
@@ -350,39 +285,27 @@ static int scan_open(const tm_stage_env *env, void **out, tm_error *err) {
 }
 
 /* A block for the parser. MORE: it has one, or may have the next time. */
-static tm_flow take_block(scan *s, tm_error *err) {
+static tm_flow take_block(scan *s, tm_out *out, tm_error *err) {
   tm_block *block = NULL;
-  if (__atomic_load_n(s->env.draining, __ATOMIC_ACQUIRE)) return TM_FLOW_FINISHED;
+  if (__atomic_load_n(s->parse.env.draining, __ATOMIC_ACQUIRE)) return TM_FLOW_FINISHED;
   tm_block_answer answer = tm_block_reader_take(s->shared->reader, &block, err);
   if (answer == TM_BLOCK_FAILED) return TM_FLOW_FAILED;
   if (answer == TM_BLOCK_END) return TM_FLOW_FINISHED;
   if (answer == TM_BLOCK_LATER) return TM_FLOW_MORE;
-  s->busy = true;
-  int begun = s->shared->reading.format->parser_begin(s->parser, block, err);
-  tm_block_release(block);
-  return begun < 0 ? TM_FLOW_FAILED : TM_FLOW_MORE;
+  return tm_parse_begin(&s->parse, block, out, err) < 0 ? TM_FLOW_FAILED : TM_FLOW_MORE;
 }
 
 static tm_flow scan_resume(void *self, tm_out *out, tm_error *err) {
   scan *s = self;
-  const tm_format *format = s->shared->reading.format;
   int64_t until_us = tm_env_get()->monotonic_us() + TM_YIELD_US;
-  s->out = out;
   do {
-    if (!s->busy) {
-      tm_flow flow = take_block(s, err);
-      if (flow != TM_FLOW_MORE || !s->busy) return flow;
+    if (!s->parse.busy) {
+      tm_flow flow = take_block(s, out, err);
+      if (flow != TM_FLOW_MORE || !s->parse.busy) return flow;
     }
-    tm_batch *batch;
-    int got = format->parser_next(s->parser, &batch, err);
-    if (got < 0) return TM_FLOW_FAILED;
-    if (got == 0) s->busy = false;
-    if (got > 0 && batch->selected > 0) {
-      tm_out_emit(out, batch);
-      return TM_FLOW_MORE;
-    }
-    if (got > 0) tm_batch_release(batch);
-  } while (out->reject_count == 0 && tm_env_get()->monotonic_us() < until_us);
+    if (tm_parse_step(&s->parse, out, err) == TM_FLOW_FAILED) return TM_FLOW_FAILED;
+  } while (out->main == NULL && out->reject_count == 0 &&
+           tm_env_get()->monotonic_us() < until_us);
   return TM_FLOW_MORE;
 }
 
@@ -409,7 +332,8 @@ static int scan_save(void *self, tm_bytes *out, tm_error *err) {
   const uint64_t fields[] = {place.file, place.offset, place.line, place.sequence,
                              place.skipping, place.state, place.left};
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) tm_record_put(&w, fields[i]);
-  const tm_block *b = s->busy ? s->shared->reading.format->parser_rest(s->parser, &rest) : NULL;
+  const tm_format *format = s->shared->reading.format;
+  const tm_block *b = s->parse.busy ? format->parser_rest(s->parse.parser, &rest) : NULL;
   bool some = b != NULL && rest.from < b->size;
   tm_record_put(&w, some);
   if (!some) return tm_record_end(&w, err);
@@ -439,11 +363,8 @@ static int restore_block(scan *s, tm_record_reader *r, tm_error *err) {
   tm_block *b = tm_block_reader_restore(s->shared->reader, &like, bytes, there, err);
   if (b == NULL) return -1;
   tm_error_clear(err);
-  s->out = NULL; /* nothing is refused here: it was, before the state was saved */
-  int begun = s->shared->reading.format->parser_begin(s->parser, b, err);
-  tm_block_release(b);
-  s->busy = begun == 0;
-  return begun;
+  /* Nothing is refused here: it was, before the state was saved. */
+  return tm_parse_begin(&s->parse, b, NULL, err);
 }
 
 static int scan_restore(void *self, const void *bytes, size_t size, tm_error *err) {
