@@ -344,10 +344,10 @@ static bool may_resume(const tm_lane *lane, const node *n) {
 
 /* A run that a row has failed lets out what was read. Row-wise steps hear of the end, for an
  * exchange gives out nothing while it waits for a lane; others do not, for what they made would be
- * of a part of the rows. */
-static bool may_tell_end(const tm_lane *lane, const tm_bind *bind) {
-  return bind->order == TM_ORDER_KEEPS ||
-         !__atomic_load_n(&lane->run->draining, __ATOMIC_RELAXED);
+ * of a part of the rows; nor is the table of a lookup whole. */
+static bool may_tell_end(const tm_lane *lane, const tm_bind *bind, uint32_t port) {
+  bool rows = bind->order == TM_ORDER_KEEPS && (bind->waits[0] >> port & 1) == 0;
+  return rows || !__atomic_load_n(&lane->run->draining, __ATOMIC_RELAXED);
 }
 
 /* A port that is welcome and has a batch, or has just ended; -1 without. */
@@ -359,7 +359,7 @@ static int ready_port(const tm_lane *lane, const node *n) {
     if ((wanted >> i & 1) == 0 || p->closed) continue;
     if (p->count > 0) return (int)i;
     if (p->producers > 0 || p->told) continue;
-    if (may_tell_end(lane, n->bind)) return (int)i;
+    if (may_tell_end(lane, n->bind, i)) return (int)i;
   }
   return -1;
 }

@@ -7,7 +7,7 @@
 #include "kernel/cast.h"
 #include "stage/options.h"
 
-enum { KEYS_MAX = 64, BUILD_RATIO = 2 };
+enum { KEYS_MAX = TM_JOIN_KEYS_MAX, BUILD_RATIO = 2 };
 
 static const char *const kind_names[] = {"inner", "left", "right", "full", "semi", "anti"};
 

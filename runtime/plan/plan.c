@@ -94,6 +94,11 @@ static bool skips(const planner *p, uint32_t index) {
 
 /* ---------------------------------------------------------------- order */
 
+/* Rows of input 0 keep their order beside a table that is read first: a lookup. */
+static bool reads_a_table(const tm_bind *bind) {
+  return bind->order == TM_ORDER_KEEPS && bind->waits[0] != 0;
+}
+
 static void want_upwards(planner *p) {
   for (uint32_t i = p->graph->count; i > 0; i--) {
     const tm_bind *bind = p->bound[i - 1];
@@ -102,7 +107,8 @@ static void want_upwards(planner *p) {
     bool order = bind->single || bind->ordered || bind->wants_ordinals ||
                  (keeps && p->order_wanted[i - 1]);
     bool ordinals = bind->wants_ordinals || bind->rejects || (keeps && p->ordinals_wanted[i - 1]);
-    for (uint32_t k = 0; k < node->input_count; k++) {
+    uint32_t count = reads_a_table(bind) ? 1 : node->input_count;
+    for (uint32_t k = 0; k < count; k++) {
       p->order_wanted[node->inputs[k]] |= order;
       p->ordinals_wanted[node->inputs[k]] |= ordinals;
     }
@@ -205,12 +211,17 @@ static int add_clock(planner *p, uint32_t index, uint32_t source) {
   return at;
 }
 
+/* Row-wise over several inputs: a union. */
+static bool is_union(const tm_bind *bind) {
+  return bind->input_count > 1 && bind->order == TM_ORDER_KEEPS && !reads_a_table(bind);
+}
+
 static spread spread_of(const planner *p, const tm_bind *bind, const uint32_t *inputs) {
   if (bind->input_count == 0) return SPREAD_LANES;
   if (bind->single || bind->order == TM_ORDER_MAKES) return SPREAD_ONE;
   if (bind->order == TM_ORDER_NONE) return SPREAD_NONE;
   spread how = p->spreads[inputs[0]];
-  for (uint32_t i = 1; i < bind->input_count; i++) {
+  for (uint32_t i = 1; is_union(bind) && i < bind->input_count; i++) {
     if (p->spreads[inputs[i]] == SPREAD_NONE) how = SPREAD_NONE;
   }
   return how;
@@ -219,7 +230,7 @@ static spread spread_of(const planner *p, const tm_bind *bind, const uint32_t *i
 /* Rows of several inputs, one input after another, can only be had in one lane. */
 static bool joins_in_order(const planner *p, uint32_t index) {
   const tm_bind *bind = p->bound[index];
-  return bind->input_count > 1 && bind->order == TM_ORDER_KEEPS && p->order_wanted[index];
+  return is_union(bind) && p->order_wanted[index];
 }
 
 /* An aggregate that picks the first row of an unordered result takes that of its batch order. */
@@ -259,7 +270,7 @@ static int assemble_node(planner *p, uint32_t index) {
   for (uint32_t i = 1; one_by_one && i < bind->input_count; i++) {
     bind->waits[i] = ((uint32_t)1 << i) - 1;
   }
-  bool many = bind->input_count > 1 && bind->order == TM_ORDER_KEEPS;
+  bool many = is_union(bind);
   if (many && !one_by_one) how = SPREAD_NONE;
   bind->ordered_input = node->input_count > 0 && p->spreads[inputs[0]] != SPREAD_NONE &&
                         (!many || one_by_one);

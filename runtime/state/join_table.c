@@ -93,8 +93,8 @@ int tm_join_table_gather(tm_join_table *t, const tm_join_keys *keys, bool track,
     const tm_row_store *store = &t->stores[i];
     for (uint32_t c = 0; c < store->chunk_count; c++) t->chunks[at++] = store->chunks[c];
   }
-  tm_type types[64];
-  assert(keys->count <= 64);
+  tm_type types[TM_JOIN_KEYS_MAX];
+  assert(keys->count <= TM_JOIN_KEYS_MAX);
   for (uint32_t i = 0; i < keys->count; i++) types[i] = keys->types->fields[i].type;
   for (uint32_t i = 0; i < t->lanes; i++) {
     t->partitions[i].unique = true;

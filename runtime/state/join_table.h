@@ -9,6 +9,8 @@
 #include "state/key_table.h"
 #include "state/row_store.h"
 
+enum { TM_JOIN_KEYS_MAX = 64 };
+
 typedef struct tm_join_keys {
   uint32_t count;
   const uint32_t *columns; /* of the side */

@@ -94,6 +94,25 @@ Test(diamond, a_source_joined_with_what_it_becomes) {
   }
 }
 
+/* A lookup keeps the order of its rows while its table is read. */
+Test(diamond, a_source_looked_up_in_itself) {
+  for (uint32_t workers = 1; workers <= 4; workers++) {
+    for (int turn = 0; turn < 2; turn++) {
+      graph_begin(workers);
+      uint32_t s = source_of("s.csv");
+      tm_value options = V_TABLE(&arena, {"on", v_text("n")}, {"miss", v_text("drop")},
+                                 {"prefix", v_text("r_")});
+      uint32_t table = turn == 0 ? filtered(s, keep_even) : s;
+      uint32_t found = graph_add(TM_ROLE_STEP, "lookup", options, (uint32_t[]){s, table}, 2);
+      sink_of(found, "x.csv");
+      sink_of(filtered(s, keep_odd), "y.csv");
+      dealt = turn == 1;
+      cr_expect_eq(run_graph(workers, "s", "xy").rows[0], turn == 0 ? ROWS / 2 : ROWS);
+    }
+  }
+  dealt = false;
+}
+
 /* Each join builds what the other probes with. */
 Test(diamond, two_joins_across) {
   for (uint32_t workers = 1; workers <= 4; workers++) {
