@@ -9,6 +9,8 @@
  * refused rows are wanted (`bad`, on_error = "skip"), every declared column is checked; elsewhere
  * a column that nobody reads is not looked at.
  *
+ * In a stream a pipe gives its records as they come: lane 0 alone reads it, and sleeps meanwhile.
+ *
  * Without a schema, bind reads the first file's beginning; what it read of a pipe is kept. Once a
  * schema is given, files are not touched before the run. */
 #include <assert.h>
@@ -19,11 +21,15 @@
 #include "format/compress.h"
 #include "format/format_options.h"
 #include "io/block_reader.h"
+#include "io/readable.h"
 #include "stage/end_options.h"
 #include "stage/parse.h"
 #include "state/record.h"
 
-enum { PACKED_RATIO = 4 }; /* guess of how much smaller compressed text is */
+enum {
+  PACKED_RATIO = 4, /* guess of how much smaller compressed text is */
+  STDIN_FILE = 0,
+};
 
 /* Made by bind. */
 typedef struct scan_plan {
@@ -40,11 +46,13 @@ typedef struct scan_shared {
   tm_source_files files;
   tm_block_reader *reader;
   uint8_t *early;
+  bool live;   /* a stream that reads pipes: lane 0 does it, and is woken when there is something */
 } scan_shared;
 
 typedef struct scan {
   scan_shared *shared;
   tm_parse parse;
+  tm_readable *readable; /* lane 0 of a live one */
 } scan;
 
 /* ---------------------------------------------------------------- bind */
@@ -239,6 +247,19 @@ static void scan_unshare(void *object) {
   tm_free(s->budget, s, sizeof *s);
 }
 
+/* Does reading them wait for others? */
+static bool has_pipes(const tm_source_files *files) {
+  const tm_env *env = tm_env_get();
+  for (uint32_t i = 0; i < files->count; i++) {
+    const tm_source_file *file = &files->items[i];
+    tm_file_info info;
+    bool standard = strcmp(file->path, "-") == 0;
+    int known = standard ? env->stat_file(STDIN_FILE, &info) : env->stat(file->path, &info);
+    if (file->head != NULL || (known == 0 && info.kind != TM_FILE_REGULAR)) return true;
+  }
+  return false;
+}
+
 static int scan_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, void **out,
                       tm_error *err) {
   const scan_plan *plan = bind->plan;
@@ -259,6 +280,11 @@ static int scan_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, vo
     scan_unshare(s);
     return -1;
   }
+  s->live = bind->job->stream && has_pipes(&s->files);
+  if (s->live && tm_block_reader_go_live(s->reader, err) < 0) {
+    scan_unshare(s);
+    return -1;
+  }
   *out = s;
   return 0;
 }
@@ -268,6 +294,7 @@ static int scan_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, vo
 static void scan_close(void *self) {
   scan *s = self;
   tm_budget *budget = s->parse.env.budget;
+  tm_readable_destroy(s->readable);
   tm_parse_close(&s->parse);
   tm_free(budget, s, sizeof *s);
 }
@@ -276,7 +303,10 @@ static int scan_open(const tm_stage_env *env, void **out, tm_error *err) {
   scan *s = tm_alloc_zero(env->budget, sizeof *s);
   if (s == NULL) return no_memory(err);
   s->shared = env->shared;
-  if (tm_parse_open(&s->parse, env, &s->shared->reading, err) < 0) {
+  bool listens = s->shared->live && env->lane == 0;
+  if (tm_parse_open(&s->parse, env, &s->shared->reading, err) < 0 ||
+      (listens && (s->readable = tm_readable_create(env->budget, env->wake, env->waker, err)) ==
+                      NULL)) {
     scan_close(s);
     return -1;
   }
@@ -291,13 +321,18 @@ static tm_flow take_block(scan *s, tm_out *out, tm_error *err) {
   tm_block_answer answer = tm_block_reader_take(s->shared->reader, &block, err);
   if (answer == TM_BLOCK_FAILED) return TM_FLOW_FAILED;
   if (answer == TM_BLOCK_END) return TM_FLOW_FINISHED;
-  if (answer == TM_BLOCK_LATER) return TM_FLOW_MORE;
+  if (answer == TM_BLOCK_LATER) {
+    if (s->readable == NULL) return TM_FLOW_MORE;
+    tm_readable_ask(s->readable, tm_block_reader_file(s->shared->reader));
+    return TM_FLOW_BLOCKED;
+  }
   return tm_parse_begin(&s->parse, block, out, err) < 0 ? TM_FLOW_FAILED : TM_FLOW_MORE;
 }
 
 static tm_flow scan_resume(void *self, tm_out *out, tm_error *err) {
   scan *s = self;
   int64_t until_us = tm_env_get()->monotonic_us() + TM_YIELD_US;
+  if (s->shared->live && s->parse.env.lane != 0) return TM_FLOW_FINISHED;
   do {
     if (!s->parse.busy) {
       tm_flow flow = take_block(s, out, err);

@@ -27,6 +27,7 @@ typedef struct write_shared {
   tm_writer *writer;
   const tm_format *format;
   tm_bytes text;
+  bool live;     /* what is written is to be seen at once */
   bool finished; /* the writer's last words are out */
 } write_shared;
 
@@ -106,7 +107,10 @@ static int write_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, v
   tm_writing writing = plan->writing;
   writing.budget = budget;
   if (strcmp(plan->path, "-") == 0) {
-    writing.width_max = (uint32_t)tm_env_get()->terminal_columns(STDOUT_FILE);
+    const tm_env *env = tm_env_get();
+    writing.width_max = (uint32_t)env->terminal_columns(STDOUT_FILE);
+    s->live = bind->job->stream;
+    writing.live = s->live && (!bind->facts_in[0].bounded || env->is_terminal(STDOUT_FILE));
   }
   s->writer = plan->format->writer_create(&writing, err);
   if (s->writer == NULL || tm_output_open(&s->output, budget, plan->path, err) < 0) {
@@ -131,6 +135,7 @@ static int write_open(const tm_stage_env *env, void **out, tm_error *err) {
 static tm_flow hand_over(write_shared *s, tm_error *err) {
   int done = tm_output_write(s->output, s->text.data, s->text.size, err);
   tm_bytes_clear(&s->text);
+  if (done == 0 && s->live) done = tm_output_flush(s->output, err);
   if (done < 0) return TM_FLOW_FAILED;
   return done == TM_OUTPUT_CLOSED ? TM_FLOW_FINISHED : TM_FLOW_INPUT;
 }

@@ -54,6 +54,7 @@ typedef struct tm_writing {
   const tm_schema *schema;
   tm_budget *budget;
   uint32_t width_max; /* table: columns of the terminal; 0: unknown */
+  bool live;          /* rows are to be seen as they come: nothing is kept back */
 } tm_writing;
 
 struct tm_format {

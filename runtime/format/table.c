@@ -1,7 +1,8 @@
 /* format/table.c: batches as a table for people at a terminal.
  *
  * The first rows are kept until their widths are known; then they and all later ones are written
- * with those widths, so that a long result streams. Numbers stand to the right. A text is cut
+ * with those widths, so that a long result streams; those of a live one are known with its first
+ * rows. Numbers stand to the right. A text is cut
  * where it is wider than its share of the terminal; a later one that is too wide breaks its line
  * rather than lose anything that looks like a number. */
 #include "format/cell_text.h"
@@ -20,7 +21,7 @@ struct tm_writer {
   tm_bytes cells;    /* of kept rows: schema->count cells each */
   uint32_t kept;
   uint32_t *widths;
-  bool begun;
+  bool begun, live;
 };
 
 static size_t widths_bytes(const tm_writer *w) { return (w->schema->count + 1) * sizeof(uint32_t); }
@@ -39,6 +40,7 @@ static tm_writer *table_writer_create(const tm_writing *writing, tm_error *err) 
     w->budget = writing->budget;
     w->schema = writing->schema;
     w->width_max = writing->width_max;
+    w->live = writing->live;
     tm_bytes_init(&w->text, writing->budget);
     tm_bytes_init(&w->cells, writing->budget);
     w->widths = tm_alloc_zero(writing->budget, widths_bytes(w));
@@ -185,7 +187,7 @@ static int table_writer_write(tm_writer *w, const tm_batch *batch, tm_bytes *out
     done = keep_row(w, batch, tm_batch_row(batch, k));
     if (done && w->kept == KEPT_ROWS) done = flush(w, out);
   }
-  if (done && w->begun) done = flush(w, out);
+  if (done && (w->begun || (w->live && w->kept > 0))) done = flush(w, out);
   return done ? 0 : tm_fail(err, TM_E_MEMORY, "writing: out of memory");
 }
 

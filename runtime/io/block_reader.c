@@ -4,7 +4,10 @@
 #include "base/env.h"
 #include "io/cutter.h"
 
-enum { WAIT_US = 5000 }; /* for a pipe, before the lane gets a chance to do other things */
+enum {
+  WAIT_US = 5000, /* for a pipe, before the lane gets a chance to do other things */
+  SMALL_BYTES = 16 << 10,
+};
 
 struct tm_block_reader {
   tm_budget *budget;
@@ -12,7 +15,7 @@ struct tm_block_reader {
   const tm_source_files *files;
   tm_mutex mutex;
   tm_layout_home home;
-  tm_block_pool *pool;
+  tm_block_pool *pool, *small;
   uint64_t sequence;
   uint32_t file;  /* the file at hand */
   tm_input *input;
@@ -48,11 +51,26 @@ tm_block_reader *tm_block_reader_create(tm_budget *budget, const tm_reading *rea
   return NULL;
 }
 
+int tm_block_reader_go_live(tm_block_reader *r, tm_error *err) {
+  r->wait_us = 0;
+  r->small = tm_block_pool_create(r->budget, SMALL_BYTES, 8);
+  r->cutter.small = r->small;
+  return r->small == NULL ? no_memory(err) : 0;
+}
+
+int tm_block_reader_file(tm_block_reader *r) {
+  tm_env_get()->mutex_lock(&r->mutex);
+  int file = r->input == NULL ? -1 : tm_input_file(r->input);
+  tm_env_get()->mutex_unlock(&r->mutex);
+  return file;
+}
+
 void tm_block_reader_destroy(tm_block_reader *r) {
   if (r == NULL) return;
   tm_input_close(r->input);
   tm_cutter_deinit(&r->cutter);
   if (r->pool != NULL) tm_block_pool_destroy(r->pool);
+  if (r->small != NULL) tm_block_pool_destroy(r->small);
   tm_layout_home_deinit(&r->home);
   tm_env_get()->mutex_deinit(&r->mutex);
   tm_free(r->budget, r, sizeof *r);
@@ -111,7 +129,7 @@ static tm_block_answer take(tm_block_reader *r, tm_block **out, tm_error *err) {
       case TM_CUT_END: close_file(r); break;
       case TM_CUT_BLOCK:
         (*out)->sequence = r->sequence++;
-        if (r->cutter.next == NULL) close_file(r);
+        if (r->cutter.ended && r->cutter.next == NULL) close_file(r);
         return TM_BLOCK_TAKEN;
     }
   }

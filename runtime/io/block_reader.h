@@ -21,6 +21,9 @@ typedef enum tm_block_answer {
 tm_block_reader *tm_block_reader_create(tm_budget *budget, const tm_reading *reading,
                                         const tm_source_files *files, uint32_t lanes,
                                         tm_error *err);
+/* Before the first take: pipes are not waited for at all, few records take little memory. */
+int tm_block_reader_go_live(tm_block_reader *reader, tm_error *err);
+int tm_block_reader_file(tm_block_reader *reader); /* the descriptor that gave LATER; -1: none */
 /* Thread-safe. *out has one reference. */
 tm_block_answer tm_block_reader_take(tm_block_reader *reader, tm_block **out, tm_error *err);
 /* Bytes of the files that were read so far; from any thread. */

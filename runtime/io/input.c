@@ -97,6 +97,8 @@ uint64_t tm_input_bytes(const tm_input *in) { return in->bytes; }
 
 bool tm_input_is_pipe(const tm_input *in) { return in->pipe; }
 
+int tm_input_file(const tm_input *in) { return in->file; }
+
 /* As tm_input_read, but of the file itself. */
 static int64_t read_file(tm_input *in, void *out, size_t size, int64_t wait_us, tm_error *err) {
   const tm_env *env = tm_env_get();

@@ -29,6 +29,7 @@ int64_t tm_input_read(tm_input *input, void *out, size_t size, int64_t wait_us, 
 /* Bytes read of the file itself so far, compressed as it may be. */
 uint64_t tm_input_bytes(const tm_input *input);
 bool tm_input_is_pipe(const tm_input *input); /* reading may wait */
+int tm_input_file(const tm_input *input);     /* its descriptor; -1: nothing more comes */
 void tm_input_close(tm_input *input);
 
 /* The first bytes of a file, decompressed: up to `size`, from the arena. *out_head is made where
