@@ -7,9 +7,12 @@
 #include "state/batch_record.h"
 
 enum {
-  RUNS_FEW = 16,         /* merged as they are taken; of more, the shortest become one before */
-  RUN_LONG = 1 << 16,    /* runs that no merge makes any longer, so that no merge takes long */
-  SMALL = 12,            /* rows sorted by insertion */
+  RUNS_FEW = 8,          /* as many as need no joining */
+  RUN_SHORT = 128,       /* single rows are put into a run that short */
+  RUN_LONG = 1 << 16,    /* no joined run gets longer, so that no joining takes long */
+  SMALL = 16,            /* rows sorted by insertion */
+  PEERS_FEW = 48,        /* rows of one time that are told apart by numbers */
+  SLICE_LOOKS = 256,     /* rows among which a batch that can go as it is may begin */
   SAVED_ROWS = 2048,     /* of a record */
   RADIX_ROWS = 128, RADIX_BITS = 8, RADIX_PASSES = 4,
 };
@@ -41,6 +44,8 @@ void tm_time_buffer_deinit(tm_time_buffer *b) {
   tm_free(b->budget, b->heap, b->run_capacity * sizeof *b->heap);
   tm_free(b->budget, b->fresh, b->fresh_capacity * sizeof *b->fresh);
   tm_free(b->budget, b->scratch, b->fresh_capacity * sizeof *b->scratch);
+  tm_free(b->budget, b->keys, b->fresh_capacity * sizeof *b->keys);
+  tm_free(b->budget, b->ready, b->ready_capacity * sizeof *b->ready);
   if (b->columns != NULL) {
     tm_free(b->budget, b->columns, (b->segments.schema->count + 1) * sizeof *b->columns);
   }
@@ -53,15 +58,19 @@ static int reserve_fresh(tm_time_buffer *b, uint32_t count) {
   while (capacity < count) capacity *= 2;
   tm_time_row *fresh = tm_alloc(b->budget, capacity * sizeof *fresh);
   tm_time_row *scratch = tm_alloc(b->budget, capacity * sizeof *scratch);
-  if (fresh == NULL || scratch == NULL) {
+  uint64_t *keys = tm_alloc(b->budget, capacity * sizeof *keys);
+  if (fresh == NULL || scratch == NULL || keys == NULL) {
     tm_free(b->budget, fresh, capacity * sizeof *fresh);
     tm_free(b->budget, scratch, capacity * sizeof *scratch);
+    tm_free(b->budget, keys, capacity * sizeof *keys);
     return -1;
   }
   tm_free(b->budget, b->fresh, b->fresh_capacity * sizeof *b->fresh);
   tm_free(b->budget, b->scratch, b->fresh_capacity * sizeof *b->scratch);
+  tm_free(b->budget, b->keys, b->fresh_capacity * sizeof *b->keys);
   b->fresh = fresh;
   b->scratch = scratch;
+  b->keys = keys;
   b->fresh_capacity = capacity;
   return 0;
 }
@@ -122,48 +131,45 @@ static int compare_rows(const tm_time_buffer *b, const tm_time_row *p, const tm_
   return b->signs ? compare_signs(b, x, p->row, y, q->row) : 0;
 }
 
-static inline bool is_before(const tm_time_buffer *b, const tm_time_row *p, const tm_time_row *q) {
-  if (p->time_us != q->time_us) return p->time_us < q->time_us;
-  return compare_rows(b, p, q) < 0;
-}
+/* ------------------------------------------------------------------ sorting by time */
 
-/* ------------------------------------------------------------------ sorting fresh rows */
-
-static void insertion_sort(const tm_time_buffer *b, tm_time_row *rows, uint32_t count) {
+/* By time alone, stable. */
+static void insertion_sort(tm_time_row *rows, uint32_t count) {
   for (uint32_t i = 1; i < count; i++) {
     tm_time_row row = rows[i];
     uint32_t at = i;
-    for (; at > 0 && is_before(b, &row, &rows[at - 1]); at--) rows[at] = rows[at - 1];
+    for (; at > 0 && row.time_us < rows[at - 1].time_us; at--) rows[at] = rows[at - 1];
     rows[at] = row;
   }
 }
 
-static void merge_halves(const tm_time_buffer *b, const tm_time_row *left, uint32_t left_count,
-                         const tm_time_row *right, uint32_t right_count, tm_time_row *out) {
+static void merge_halves(const tm_time_row *left, uint32_t left_count, const tm_time_row *right,
+                         uint32_t right_count, tm_time_row *out) {
   uint32_t i = 0, k = 0;
   while (i < left_count && k < right_count) {
-    if (is_before(b, &right[k], &left[i])) *out++ = right[k++];
-    else *out++ = left[i++];
+    bool from_right = right[k].time_us < left[i].time_us;
+    *out++ = from_right ? right[k] : left[i];
+    k += from_right;
+    i += !from_right;
   }
   memcpy(out, left + i, (left_count - i) * sizeof *out);
   memcpy(out + (left_count - i), right + k, (right_count - k) * sizeof *out);
 }
 
-static void merge_sort(const tm_time_buffer *b, tm_time_row *rows, tm_time_row *scratch,
-                       uint32_t count) {
+static void merge_sort(tm_time_row *rows, tm_time_row *scratch, uint32_t count) {
   if (count <= SMALL) {
-    insertion_sort(b, rows, count);
+    insertion_sort(rows, count);
     return;
   }
   uint32_t half = count / 2;
-  merge_sort(b, rows, scratch, half);
-  merge_sort(b, rows + half, scratch, count - half);
-  if (!is_before(b, &rows[half], &rows[half - 1])) return;
+  merge_sort(rows, scratch, half);
+  merge_sort(rows + half, scratch, count - half);
+  if (rows[half - 1].time_us <= rows[half].time_us) return;
   memcpy(scratch, rows, half * sizeof *rows);
-  merge_halves(b, scratch, half, rows + half, count - half, rows);
+  merge_halves(scratch, half, rows + half, count - half, rows);
 }
 
-/* By time alone, least digit first. false: the times lie too far apart for that to be worth it. */
+/* Least digit first. false: the times lie too far apart for that to be worth it. */
 static bool radix_sort(tm_time_row *rows, tm_time_row *scratch, uint32_t count) {
   int64_t least = TM_TIME_END, most = TM_TIME_NONE;
   for (uint32_t i = 0; i < count; i++) {
@@ -194,26 +200,11 @@ static bool radix_sort(tm_time_row *rows, tm_time_row *scratch, uint32_t count) 
   return true;
 }
 
-static bool is_sorted(const tm_time_buffer *b, const tm_time_row *rows, uint32_t count) {
-  for (uint32_t i = 1; i < count; i++) {
-    if (is_before(b, &rows[i], &rows[i - 1])) return false;
-  }
-  return true;
-}
-
-static void sort_fresh(const tm_time_buffer *b, tm_time_row *rows, tm_time_row *scratch,
-                       uint32_t count) {
-  if (is_sorted(b, rows, count)) return;
-  if (count < RADIX_ROWS || !radix_sort(rows, scratch, count)) {
-    merge_sort(b, rows, scratch, count);
-    return;
-  }
-  for (uint32_t i = 0; i < count;) {
-    uint32_t end = i + 1;
-    while (end < count && rows[end].time_us == rows[i].time_us) end++;
-    if (end - i > 1) merge_sort(b, rows + i, scratch, end - i);
-    i = end;
-  }
+static void sort_fresh(tm_time_row *rows, tm_time_row *scratch, uint32_t count) {
+  uint32_t i = 1;
+  while (i < count && rows[i - 1].time_us <= rows[i].time_us) i++;
+  if (i >= count) return;
+  if (count < RADIX_ROWS || !radix_sort(rows, scratch, count)) merge_sort(rows, scratch, count);
 }
 
 /* ------------------------------------------------------------------ runs */
@@ -272,41 +263,57 @@ static int reserve_run(tm_time_buffer *b, tm_time_run *run, uint32_t more) {
   return 0;
 }
 
-/* The run whose end is the nearest before the row, if any. */
-static tm_time_run *run_for(tm_time_buffer *b, const tm_time_row *row) {
+/* The run whose end is the nearest at or before the time, if any. */
+static tm_time_run *run_before(tm_time_buffer *b, int64_t time_us) {
   tm_time_run *best = NULL;
   for (uint32_t i = 0; i < b->run_count; i++) {
     tm_time_run *run = &b->runs[i];
-    const tm_time_row *end = &run->rows[run->count - 1];
-    if (is_before(b, row, end)) continue;
-    if (best == NULL || is_before(b, &best->rows[best->count - 1], end)) best = run;
+    int64_t end_us = run->rows[run->count - 1].time_us;
+    if (end_us > time_us) continue;
+    if (best == NULL || end_us > best->rows[best->count - 1].time_us) best = run;
   }
   return best;
 }
 
-/* Where there are many, the two shortest become one. */
-static int join_short_runs(tm_time_buffer *b) {
-  while (b->run_count > RUNS_FEW) {
-    uint32_t first = 0, second = 1;
-    for (uint32_t i = 1; i < b->run_count; i++) {
-      if (waiting(&b->runs[i]) < waiting(&b->runs[first])) {
-        second = first;
-        first = i;
-      } else if (i > 1 && waiting(&b->runs[i]) < waiting(&b->runs[second])) {
-        second = i;
-      }
-    }
-    uint32_t rows = waiting(&b->runs[first]) + waiting(&b->runs[second]);
-    if (rows > RUN_LONG) return 0;
-    tm_time_run *joined;
-    if (add_run(b, rows, &joined) < 0) return -1;
-    const tm_time_run *p = &b->runs[first], *q = &b->runs[second];
-    merge_halves(b, p->rows + p->head, waiting(p), q->rows + q->head, waiting(q), joined->rows);
-    joined->count = rows;
-    remove_run(b, first > second ? first : second);
-    remove_run(b, first > second ? second : first);
+static tm_time_run *short_run(tm_time_buffer *b) {
+  for (uint32_t i = b->run_count; i > 0; i--) {
+    if (waiting(&b->runs[i - 1]) < RUN_SHORT) return &b->runs[i - 1];
+  }
+  return NULL;
+}
+
+/* A few rows into a short run, from the back. */
+static int put_into(tm_time_buffer *b, tm_time_run *run, const tm_time_row *rows, uint32_t count) {
+  if (reserve_run(b, run, count) < 0) return -1;
+  uint32_t to = run->count + count, from = run->count;
+  while (count > 0) {
+    bool old = from > run->head && run->rows[from - 1].time_us > rows[count - 1].time_us;
+    run->rows[--to] = old ? run->rows[--from] : rows[--count];
   }
   return 0;
+}
+
+/* The two shortest become one, unless that is little of the other, or too long. 1: they did. */
+static int join_shortest(tm_time_buffer *b) {
+  uint32_t first = 0, second = UINT32_MAX;
+  for (uint32_t i = 1; i < b->run_count; i++) {
+    if (waiting(&b->runs[i]) < waiting(&b->runs[first])) {
+      second = first;
+      first = i;
+    } else if (second == UINT32_MAX || waiting(&b->runs[i]) < waiting(&b->runs[second])) {
+      second = i;
+    }
+  }
+  uint32_t few = waiting(&b->runs[first]), more = waiting(&b->runs[second]);
+  if (few + more > RUN_LONG || few < more / 2) return 0;
+  tm_time_run *joined;
+  if (add_run(b, few + more, &joined) < 0) return -1;
+  const tm_time_run *p = &b->runs[first], *q = &b->runs[second];
+  merge_halves(p->rows + p->head, few, q->rows + q->head, more, joined->rows);
+  joined->count = few + more;
+  remove_run(b, first > second ? first : second);
+  remove_run(b, first > second ? second : first);
+  return 1;
 }
 
 /* Rows of segments of which little is left move to new ones. */
@@ -321,92 +328,239 @@ static int move_thin(tm_time_buffer *b) {
 }
 
 int tm_time_buffer_add(tm_time_buffer *b, tm_batch *batch, const uint32_t *rows, uint32_t count) {
+  assert(b->ready_at == b->ready_count && "what is ready is taken first");
   if (count == 0) return 0;
   if (reserve_fresh(b, count) < 0) return -1;
   if (tm_time_segments_add(&b->segments, batch, rows, count, b->fresh) < 0) return -1;
   for (uint32_t i = 0; i < count; i++) b->fresh[i].time_us = batch->times[rows[i]];
-  sort_fresh(b, b->fresh, b->scratch, count);
-  tm_time_run *run = run_for(b, &b->fresh[0]);
-  if (run == NULL ? add_run(b, count, &run) < 0 : reserve_run(b, run, count) < 0) return -1;
-  memcpy(run->rows + run->count, b->fresh, count * sizeof *b->fresh);
-  run->count += count;
+  sort_fresh(b->fresh, b->scratch, count);
   if (b->fresh[0].time_us < b->least_us) b->least_us = b->fresh[0].time_us;
-  return join_short_runs(b);
+  tm_time_run *run = run_before(b, b->fresh[0].time_us);
+  if (run == NULL && count < SMALL && (run = short_run(b)) != NULL) {
+    if (put_into(b, run, b->fresh, count) < 0) return -1;
+  } else {
+    if (run == NULL ? add_run(b, count, &run) < 0 : reserve_run(b, run, count) < 0) return -1;
+    memcpy(run->rows + run->count, b->fresh, count * sizeof *b->fresh);
+  }
+  run->count += count;
+  while (b->run_count > RUNS_FEW) {
+    int joined = join_shortest(b);
+    if (joined <= 0) return joined;
+  }
+  return 0;
+}
+
+/* ------------------------------------------------------------------ rows of one time */
+
+/* A value as a number of the same order, nulls 0. Whether equal numbers are equal values. */
+static bool key_of(const tm_column *c, uint32_t row, uint64_t *out) {
+  const uint64_t flip = UINT64_C(1) << 63;
+  *out = 0;
+  if (tm_column_is_null(c, row)) return false;
+  switch (tm_type_physical(c->type)) {
+    case TM_PHYSICAL_U8: *out = ((const uint8_t *)c->data)[row] + UINT64_C(1); return true;
+    case TM_PHYSICAL_I32:
+      *out = ((uint64_t)((const int32_t *)c->data)[row] ^ flip) + 1;
+      return true;
+    case TM_PHYSICAL_I64:
+      *out = (uint64_t)((const int64_t *)c->data)[row] ^ flip;
+      return *out != 0;
+    case TM_PHYSICAL_F64: *out = float_order(((const double *)c->data)[row]); return *out != 0;
+    case TM_PHYSICAL_I128:
+      *out = (uint64_t)(((const __int128 *)c->data)[row] >> 64) ^ flip;
+      return false;
+    case TM_PHYSICAL_STR: {
+      const tm_str *text = &((const tm_str *)c->data)[row];
+      memcpy(out, tm_str_bytes(text), text->size < 8 ? text->size : 8);
+      *out = __builtin_bswap64(*out);
+      return false;
+    }
+  }
+  return false;
+}
+
+static void sort_by_rows(const tm_time_buffer *b, tm_time_row *rows, tm_time_row *scratch,
+                         uint32_t count) {
+  if (count <= SMALL) {
+    for (uint32_t i = 1; i < count; i++) {
+      tm_time_row row = rows[i];
+      uint32_t at = i;
+      for (; at > 0 && compare_rows(b, &row, &rows[at - 1]) < 0; at--) rows[at] = rows[at - 1];
+      rows[at] = row;
+    }
+    return;
+  }
+  uint32_t half = count / 2;
+  sort_by_rows(b, rows, scratch, half);
+  sort_by_rows(b, rows + half, scratch, count - half);
+  memcpy(scratch, rows, half * sizeof *rows);
+  for (uint32_t i = 0, k = half, at = 0; i < half; at++) {
+    bool right = k < count && compare_rows(b, &rows[k], &scratch[i]) < 0;
+    rows[at] = right ? rows[k++] : scratch[i++];
+  }
+}
+
+/* By b->keys alone, which move along. */
+static void sort_by_keys(tm_time_row *rows, uint64_t *keys, uint32_t count) {
+  for (uint32_t i = 1; i < count; i++) {
+    tm_time_row row = rows[i];
+    uint64_t key = keys[i];
+    uint32_t at = i;
+    for (; at > 0 && key < keys[at - 1]; at--) {
+      rows[at] = rows[at - 1];
+      keys[at] = keys[at - 1];
+    }
+    rows[at] = row;
+    keys[at] = key;
+  }
+}
+
+/* Rows of one time that are equal in the columns before `from`. A few rows are sorted by the first
+ * column in which they differ, as numbers; many, or those that the numbers do not tell apart, by
+ * comparing whole rows. */
+static void sort_peers(const tm_time_buffer *b, tm_time_row *rows, uint64_t *keys,
+                       tm_time_row *scratch, uint32_t count, uint32_t from) {
+  bool same = true, exact = true;
+  for (; same && exact && count <= PEERS_FEW && from < b->column_count; from++) {
+    for (uint32_t i = 0; i < count; i++) {
+      const tm_batch *batch = tm_time_segments_batch(&b->segments, &rows[i]);
+      exact &= key_of(&batch->columns[b->columns[from]], rows[i].row, &keys[i]);
+      same &= keys[i] == keys[0];
+    }
+  }
+  if (same) {
+    if (count > PEERS_FEW || !exact || b->signs) sort_by_rows(b, rows, scratch, count);
+    return;
+  }
+  sort_by_keys(rows, keys, count);
+  for (uint32_t i = 0; i < count;) {
+    uint32_t end = i + 1;
+    while (end < count && keys[end] == keys[i]) end++;
+    if (end - i > 1 && exact) sort_peers(b, rows + i, keys + i, scratch, end - i, from);
+    else if (end - i > 1) sort_by_rows(b, rows + i, scratch, end - i);
+    i = end;
+  }
+}
+
+static void sort_ready(tm_time_buffer *b) {
+  for (uint32_t i = b->ready_at; i < b->ready_count;) {
+    uint32_t end = i + 1;
+    while (end < b->ready_count && b->ready[end].time_us == b->ready[i].time_us) end++;
+    if (end - i > 1) sort_peers(b, b->ready + i, b->keys, b->scratch, end - i, 0);
+    i = end;
+  }
 }
 
 /* ------------------------------------------------------------------ taking */
 
-static const tm_time_row *head_of(const tm_time_buffer *b, uint32_t run) {
-  return &b->runs[run].rows[b->runs[run].head];
+static int64_t head_of(const tm_time_buffer *b, uint32_t run) {
+  return b->runs[run].rows[b->runs[run].head].time_us;
 }
 
 static void sift_down(tm_time_buffer *b, uint32_t at, uint32_t count) {
   uint32_t moving = b->heap[at];
+  int64_t time_us = head_of(b, moving);
   for (;;) {
     uint32_t child = 2 * at + 1;
     if (child >= count) break;
-    if (child + 1 < count &&
-        is_before(b, head_of(b, b->heap[child + 1]), head_of(b, b->heap[child]))) {
-      child++;
-    }
-    if (!is_before(b, head_of(b, b->heap[child]), head_of(b, moving))) break;
+    if (child + 1 < count && head_of(b, b->heap[child + 1]) < head_of(b, b->heap[child])) child++;
+    if (head_of(b, b->heap[child]) >= time_us) break;
     b->heap[at] = b->heap[child];
     at = child;
   }
   b->heap[at] = moving;
 }
 
-/* The row before which the run at the top of the heap may go on; NULL: it is the only one. */
-static const tm_time_row *rival_of(const tm_time_buffer *b, uint32_t count) {
-  if (count < 2) return NULL;
-  const tm_time_row *left = head_of(b, b->heap[1]);
-  if (count == 2) return left;
-  const tm_time_row *right = head_of(b, b->heap[2]);
-  return is_before(b, right, left) ? right : left;
+/* Up to which time the run at the top of the heap may go on. */
+static int64_t rival_of(const tm_time_buffer *b, uint32_t count, int64_t last_us) {
+  for (uint32_t i = 1; i < 3 && i < count; i++) {
+    int64_t head_us = head_of(b, b->heap[i]);
+    if (head_us < last_us) last_us = head_us;
+  }
+  return last_us;
 }
 
-/* Rows in order to b->scratch; their number. */
-static uint32_t take_rows(tm_time_buffer *b, int64_t last_us, uint32_t max) {
-  uint32_t count = 0, n = 0;
+static int reserve_ready(tm_time_buffer *b, uint32_t more) {
+  uint32_t capacity = b->ready_capacity == 0 ? 64 : b->ready_capacity;
+  if (b->ready_count + more <= b->ready_capacity) return 0;
+  while (capacity < b->ready_count + more) capacity *= 2;
+  void *grown = tm_realloc(b->budget, b->ready, b->ready_capacity * sizeof *b->ready,
+                           capacity * sizeof *b->ready);
+  if (grown == NULL) return -1;
+  b->ready = grown;
+  b->ready_capacity = capacity;
+  return 0;
+}
+
+/* About `max` rows in order of time out of the runs, the last of them with all of its time. */
+static int merge_runs(tm_time_buffer *b, int64_t last_us, uint32_t max) {
+  uint32_t count = 0;
+  b->ready_at = b->ready_count = 0;
   for (uint32_t i = 0; i < b->run_count; i++) {
-    if (head_of(b, i)->time_us <= last_us) b->heap[count++] = i;
+    if (head_of(b, i) <= last_us) b->heap[count++] = i;
   }
   for (uint32_t i = count / 2; i > 0; i--) sift_down(b, i - 1, count);
-  while (count > 0 && n < max) {
+  while (count > 0) {
     tm_time_run *run = &b->runs[b->heap[0]];
-    const tm_time_row *rival = rival_of(b, count);
-    do {
-      b->scratch[n++] = run->rows[run->head++];
-    } while (n < max && run->head < run->count && run->rows[run->head].time_us <= last_us &&
-             (rival == NULL || !is_before(b, rival, &run->rows[run->head])));
-    bool done = run->head == run->count || run->rows[run->head].time_us > last_us;
-    if (done) b->heap[0] = b->heap[--count];
+    int64_t limit_us = rival_of(b, count, last_us);
+    if (b->ready_count >= max) {
+      if (head_of(b, b->heap[0]) != b->ready[b->ready_count - 1].time_us) break;
+      limit_us = head_of(b, b->heap[0]);
+    }
+    uint32_t end = run->head + 1, room = b->ready_count < max ? max - b->ready_count : max;
+    uint32_t stop = waiting(run) < room ? run->count : run->head + room;
+    while (end < stop && run->rows[end].time_us <= limit_us) end++;
+    if (reserve_ready(b, end - run->head) < 0) return -1;
+    memcpy(b->ready + b->ready_count, run->rows + run->head,
+           (end - run->head) * sizeof *run->rows);
+    b->ready_count += end - run->head;
+    run->head = end;
+    if (end == run->count || run->rows[end].time_us > last_us) b->heap[0] = b->heap[--count];
     if (count > 1) sift_down(b, 0, count);
   }
-  return n;
+  if (reserve_fresh(b, b->ready_count) < 0) return -1;
+  sort_ready(b);
+  return 0;
 }
 
-static void settle_runs(tm_time_buffer *b) {
+static void settle(tm_time_buffer *b) {
   b->least_us = TM_TIME_END;
   for (uint32_t i = b->run_count; i > 0; i--) {
     if (waiting(&b->runs[i - 1]) == 0) remove_run(b, i - 1);
   }
   for (uint32_t i = 0; i < b->run_count; i++) {
-    int64_t time_us = head_of(b, i)->time_us;
-    if (time_us < b->least_us) b->least_us = time_us;
+    if (head_of(b, i) < b->least_us) b->least_us = head_of(b, i);
   }
+  if (b->ready_at < b->ready_count) b->least_us = b->ready[b->ready_at].time_us;
+}
+
+/* How many of the rows that are ready go out as one batch: those that need no copying by
+ * themselves, and those before them. */
+static uint32_t cut(const tm_time_buffer *b, uint32_t max) {
+  const tm_time_row *rows = b->ready + b->ready_at;
+  uint32_t left = b->ready_count - b->ready_at, count = left < max ? left : max;
+  uint32_t whole = tm_time_segments_slice(&b->segments, rows, count);
+  if (whole > 0) return whole;
+  for (uint32_t i = 1; i < count && i < SLICE_LOOKS; i++) {
+    if (rows[i].segment == rows[i - 1].segment) continue;
+    if (tm_time_segments_slice(&b->segments, rows + i, left - i) > 0) return i;
+  }
+  return count;
 }
 
 int tm_time_buffer_take(tm_time_buffer *b, int64_t last_us, uint32_t max, tm_batch **out) {
   *out = NULL;
-  if (b->run_count == 0 || b->least_us > last_us) return 0;
-  if (reserve_fresh(b, max) < 0) return -1;
-  uint32_t count = take_rows(b, last_us, max);
-  *out = tm_time_segments_gather(&b->segments, b->scratch, count);
+  if (b->least_us > last_us || tm_time_buffer_rows(b) == 0) return 0;
+  if (b->ready_at == b->ready_count && merge_runs(b, last_us, max) < 0) return -1;
+  const tm_time_row *rows = b->ready + b->ready_at;
+  uint32_t count = cut(b, max);
+  *out = tm_time_segments_gather(&b->segments, rows, count);
   if (*out == NULL) return -1;
-  tm_time_segments_drop(&b->segments, b->scratch, count);
-  settle_runs(b);
-  if (!tm_time_segments_are_thin(&b->segments) || move_thin(b) == 0) return 0;
+  tm_time_segments_drop(&b->segments, rows, count);
+  b->ready_at += count;
+  settle(b);
+  if (b->ready_at < b->ready_count || !tm_time_segments_are_thin(&b->segments)) return 0;
+  if (move_thin(b) == 0) return 0;
   tm_batch_release(*out);
   *out = NULL;
   return -1;
@@ -414,21 +568,26 @@ int tm_time_buffer_take(tm_time_buffer *b, int64_t last_us, uint32_t max, tm_bat
 
 /* ------------------------------------------------------------------ saving */
 
-void tm_time_buffer_save(tm_time_buffer *b, tm_record_writer *writer) {
-  uint64_t records = 0;
-  for (uint32_t i = 0; i < b->run_count; i++) {
-    records += (waiting(&b->runs[i]) + SAVED_ROWS - 1) / SAVED_ROWS;
+static uint64_t record_count(uint32_t rows) { return (rows + SAVED_ROWS - 1) / SAVED_ROWS; }
+
+static void save_rows(tm_time_buffer *b, const tm_time_row *rows, uint32_t count,
+                      tm_record_writer *writer) {
+  for (uint32_t at = 0; at < count && !writer->failed; at += SAVED_ROWS) {
+    uint32_t some = count - at < SAVED_ROWS ? count - at : SAVED_ROWS;
+    tm_batch *batch = tm_time_segments_gather(&b->segments, rows + at, some);
+    if (batch != NULL) tm_batch_record_save(batch, writer);
+    else writer->failed = true;
+    tm_batch_release(batch);
   }
+}
+
+void tm_time_buffer_save(tm_time_buffer *b, tm_record_writer *writer) {
+  uint64_t records = record_count(b->ready_count - b->ready_at);
+  for (uint32_t i = 0; i < b->run_count; i++) records += record_count(waiting(&b->runs[i]));
   tm_record_put(writer, records);
+  save_rows(b, b->ready + b->ready_at, b->ready_count - b->ready_at, writer);
   for (uint32_t i = 0; i < b->run_count; i++) {
-    const tm_time_run *run = &b->runs[i];
-    for (uint32_t at = run->head; at < run->count && !writer->failed; at += SAVED_ROWS) {
-      uint32_t count = run->count - at < SAVED_ROWS ? run->count - at : SAVED_ROWS;
-      tm_batch *rows = tm_time_segments_gather(&b->segments, run->rows + at, count);
-      if (rows != NULL) tm_batch_record_save(rows, writer);
-      else writer->failed = true;
-      tm_batch_release(rows);
-    }
+    save_rows(b, b->runs[i].rows + b->runs[i].head, waiting(&b->runs[i]), writer);
   }
 }
 

@@ -317,14 +317,13 @@ static int gather_hidden(gathering *g) {
   return 0;
 }
 
-/* Rows of one batch in their order there, and most of it: a header over its columns. */
-static bool is_slice(const tm_time_segments *s, const tm_time_row *rows, uint32_t count) {
+uint32_t tm_time_segments_slice(const tm_time_segments *s, const tm_time_row *rows,
+                                uint32_t count) {
   const tm_batch *batch = s->all[rows[0].segment].batch;
-  if (rows[0].segment == s->open || batch->times == NULL || count < batch->rows / 2) return false;
-  for (uint32_t i = 1; i < count; i++) {
-    if (rows[i].segment != rows[0].segment || rows[i].row <= rows[i - 1].row) return false;
-  }
-  return true;
+  uint32_t most = batch->rows / 2, n = 1;
+  if (batch->times == NULL || count < most) return 0;
+  while (n < count && rows[n].segment == rows[0].segment && rows[n].row > rows[n - 1].row) n++;
+  return n < most ? 0 : n;
 }
 
 static tm_batch *slice(tm_time_segments *s, const tm_time_row *rows, uint32_t count) {
@@ -350,7 +349,7 @@ static tm_batch *slice(tm_time_segments *s, const tm_time_row *rows, uint32_t co
 
 tm_batch *tm_time_segments_gather(tm_time_segments *s, const tm_time_row *rows, uint32_t count) {
   assert(count > 0);
-  if (is_slice(s, rows, count)) return slice(s, rows, count);
+  if (tm_time_segments_slice(s, rows, count) == count) return slice(s, rows, count);
   gathering g = {.segments = s, .rows = rows, .count = count};
   g.out = tm_batch_create(s->budget, s->schema, count);
   if (g.out == NULL) return NULL;

@@ -54,6 +54,11 @@ void tm_time_segments_drop(tm_time_segments *segments, const tm_time_row *rows, 
 tm_batch *tm_time_segments_gather(tm_time_segments *segments, const tm_time_row *rows,
                                   uint32_t count);
 
+/* How many of the first rows lie in one batch, in their order there and most of it, so that they
+ * leave without being copied; 0: not so. */
+uint32_t tm_time_segments_slice(const tm_time_segments *segments, const tm_time_row *rows,
+                                uint32_t count);
+
 /* So much is dead that it is worth to look at every row. */
 bool tm_time_segments_are_thin(const tm_time_segments *segments);
 /* Moves the row if it lies in a thin segment. 0 or -1 (memory). */
