@@ -7,6 +7,7 @@
 int tm_cli_run(const tm_cli_flags *flags);
 int tm_cli_check(const tm_cli_flags *flags);
 int tm_cli_explain(const tm_cli_flags *flags);
+int tm_cli_prove(const tm_cli_flags *flags);
 int tm_cli_help(const tm_cli_flags *flags);
 int tm_cli_version(const tm_cli_flags *flags);
 

@@ -10,7 +10,7 @@
 #include "base/env.h"
 #include "base/value.h"
 
-enum { WORKERS_MAX = 256 };
+enum { WORKERS_MAX = 256, MANY = 1000000000 };
 
 typedef struct flag {
   const char *name, *value; /* value: its word in help; NULL: none is taken */
@@ -20,16 +20,18 @@ typedef struct flag {
 } flag;
 
 static const flag flags_table[] = {
-  {"param", "NAME=VALUE", "run check explain", "a parameter of the script; may be repeated", NULL},
-  {"date", "YYYY-MM-DD", "run check explain", "the logical date; the day before by default", NULL},
+  {"param", "NAME=VALUE", "run check explain prove", "a parameter of the script; may be repeated", NULL},
+  {"date", "YYYY-MM-DD", "run check explain prove", "the logical date; the day before by default", NULL},
   {"as", "batch|stream", "run check explain", "run as a batch or as a stream", NULL},
   {"workers", "N", "run check explain", "threads; one a processor by default", NULL},
-  {"memory", "SIZE", "run", "budget, as 512M or 4G; 80 % of the machine by default", NULL},
+  {"memory", "SIZE", "run prove", "budget, as 512M or 4G; 80 % of the machine by default", NULL},
   {"format", "table|csv|json", "run explain", "how stdout is written", NULL},
   {"summary", "FILE", "run", "write what the run did as JSON", NULL},
-  {"no-lift", NULL, "run explain", "run every row function in Lua", NULL},
+  {"no-lift", NULL, "run explain prove", "run every row function in Lua", NULL},
+  {"orders", "N", "prove", "so many orders of arrival; 8", NULL},
+  {"seed", "N", "prove", "another seed, other orders; 1", NULL},
   {"dry-run", NULL, "run", "do all but run; write nothing", NULL},
-  {"color", "auto|always|never", "run check explain", "colours of messages", NULL},
+  {"color", "auto|always|never", "run check explain prove", "colours of messages", NULL},
   {"from", "T", "run", "start of the time range", "time ranges come with streams"},
   {"to", "T", "run", "end of the time range", "time ranges come with streams"},
   {"follow", NULL, "run", "go on with new rows", "following comes with streams"},
@@ -81,14 +83,14 @@ static bool is_date(const char *text) {
   return used == 10 && text[10] == '\0' && month >= 1 && month <= 12 && day >= 1 && day <= 31;
 }
 
-static int set_workers(const flag *f, const char *value, tm_cli_flags *flags, tm_error *err) {
+static int set_number(const flag *f, const char *value, int most, uint32_t *out, tm_error *err) {
   char *end;
-  long workers = strtol(value, &end, 10);
-  if (*end != '\0' || end == value || workers < 1 || workers > WORKERS_MAX) {
+  long number = strtol(value, &end, 10);
+  if (*end != '\0' || end == value || number < 1 || number > most) {
     return tm_fail(err, TM_E_USAGE, "--%s wants a number from 1 to %d, not '%.60s'", f->name,
-                   WORKERS_MAX, value);
+                   most, value);
   }
-  flags->workers = (uint32_t)workers;
+  *out = (uint32_t)number;
   return 0;
 }
 
@@ -102,7 +104,11 @@ static int set_flag(const flag *f, char *value, tm_cli_flags *flags, tm_error *e
     flags->as = value;
     return is_word(f->value, value, '|') ? 0 : bad_value(f, value, err);
   }
-  if (strcmp(f->name, "workers") == 0) return set_workers(f, value, flags, err);
+  if (strcmp(f->name, "workers") == 0) {
+    return set_number(f, value, WORKERS_MAX, &flags->workers, err);
+  }
+  if (strcmp(f->name, "orders") == 0) return set_number(f, value, MANY, &flags->orders, err);
+  if (strcmp(f->name, "seed") == 0) return set_number(f, value, MANY, &flags->seed, err);
   if (strcmp(f->name, "date") == 0) {
     flags->date = value;
     return is_date(value) ? 0 : bad_value(f, value, err);
@@ -169,6 +175,8 @@ static int read_environment(const tm_cli_command *command, tm_cli_flags *flags, 
   if (given.summary != NULL) flags->summary = given.summary;
   if (given.color != NULL) flags->color = given.color;
   if (given.workers != 0) flags->workers = given.workers;
+  if (given.orders != 0) flags->orders = given.orders;
+  if (given.seed != 0) flags->seed = given.seed;
   if (given.memory_bytes != 0) flags->memory_bytes = given.memory_bytes;
   return 0;
 }
@@ -183,7 +191,7 @@ int tm_cli_flags_parse(const tm_cli_command *command, int count, char **argument
     } else if (!only_names && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
       flags->help = true;
     } else if (!only_names && strcmp(word, "-e") == 0 &&
-               is_word("run check explain", command->name, ' ')) {
+               is_word("run check explain prove", command->name, ' ')) {
       if (i + 1 >= count) return tm_fail(err, TM_E_USAGE, "-e wants Lua text");
       flags->text = arguments[++i];
     } else if (!only_names && strncmp(word, "--", 2) == 0) {

@@ -18,6 +18,7 @@ typedef struct tm_cli_flags {
   size_t param_count;
   const char *date, *as, *format, *summary, *color;
   uint32_t workers;        /* 0: one a processor */
+  uint32_t orders, seed;   /* of prove; 0: not given */
   uint64_t memory_bytes;   /* 0: 80 % of what there is */
   bool no_lift, dry_run, help;
 } tm_cli_flags;

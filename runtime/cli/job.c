@@ -46,7 +46,7 @@ static int read_stdin(tm_cli_job *job, tm_error *err) {
   return 0;
 }
 
-int tm_cli_job_open(tm_cli_job *job, const tm_cli_flags *flags, const char *path, tm_error *err) {
+int tm_cli_job_load(tm_cli_job *job, const tm_cli_flags *flags, const char *path, tm_error *err) {
   *job = (tm_cli_job){0};
   uint64_t limit = flags->memory_bytes;
   if (limit == 0) limit = tm_env_get()->memory_limit_bytes() / 10 * 8;
@@ -62,10 +62,55 @@ int tm_cli_job_open(tm_cli_job *job, const tm_cli_flags *flags, const char *path
   };
   job->script = tm_script_open(&options, err);
   if (job->script == NULL) return -1;
-  tm_graph *graph = tm_script_graph(job->script);
-  complete(graph, flags);
-  job->plan = tm_plan_create(graph, job->budget, err);
+  complete(tm_script_graph(job->script), flags);
+  return 0;
+}
+
+int tm_cli_job_plan(tm_cli_job *job, tm_error *err) {
+  job->plan = tm_plan_create(tm_script_graph(job->script), job->budget, err);
   return job->plan == NULL ? -1 : 0;
+}
+
+int tm_cli_job_open(tm_cli_job *job, const tm_cli_flags *flags, const char *path, tm_error *err) {
+  return tm_cli_job_load(job, flags, path, err) < 0 ? -1 : tm_cli_job_plan(job, err);
+}
+
+/* ---------------------------------------------------------------- running */
+
+static int worker_start(void *host, uint32_t lane, void **out, tm_error *err) {
+  (void)lane;
+  tm_worker *worker = NULL;
+  int done = tm_script_worker_start(host, &worker, err);
+  *out = worker;
+  return done;
+}
+
+static void worker_stop(void *host, void *worker) {
+  (void)host;
+  tm_script_worker_stop(worker);
+}
+
+static int64_t timeout_of(const tm_cli_job *job) {
+  const tm_value *v = tm_value_get(job->plan->graph->job_options, "timeout");
+  int64_t us = 0;
+  if (v != NULL && v->kind == TM_VALUE_DURATION) us = v->integer;
+  if (v != NULL && v->kind == TM_VALUE_TEXT) tm_duration_parse(v->text, v->size, &us);
+  return us;
+}
+
+tm_run_options tm_cli_job_run_options(const tm_cli_job *job) {
+  return (tm_run_options){
+    .workers = job->plan->graph->job.workers, .timeout_us = timeout_of(job),
+    .worker_start = worker_start, .worker_stop = worker_stop, .host = job->script,
+  };
+}
+
+/* Which step met the end of the budget is chance; what helps is the same. */
+void tm_cli_job_advise(const tm_cli_job *job, tm_error *err) {
+  if (err->code != TM_E_MEMORY || err->help[0] != '\0' || job->budget == NULL) return;
+  uint64_t limit = tm_budget_limit(job->budget);
+  tm_error_help(err, "the budget is %.1f MB: --memory gives more, fewer --workers need less",
+                (double)limit / (1024 * 1024));
 }
 
 void tm_cli_job_close(tm_cli_job *job) {
