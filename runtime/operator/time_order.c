@@ -1,10 +1,11 @@
 /* operator/time_order.c: rows leave in the order of event time, once the watermark has passed them.
  *
- * The planner puts it before steps whose result depends on order. Rows of one time come in the order
- * of their needed columns, nulls first, so that the order is the same in every run, in a batch and
- * in a stream (state/time_buffer.h). A row that is behind its own mark is late: it could not be put
- * in order any more. So is one that its mark would let in, but that comes after the watermark all
- * the same, for its partition was idle. In a batch everything leaves at the end, nothing is late. */
+ * The planner puts it before steps whose result depends on order. Rows of one time come in the
+ * order of their needed columns, nulls first, so that the order is the same in every run, in a
+ * batch and in a stream (state/time_buffer.h). A row that is behind its own mark is late: it could
+ * not be put in order any more. So is one that its mark would let in, but that comes after the
+ * watermark all the same, for its partition was idle. In a batch everything leaves at the end, and
+ * nothing is late. */
 #include <assert.h>
 #include <stdio.h>
 

@@ -12,7 +12,7 @@
 #define TM_STATE_TIME_BUFFER_H
 
 #include "state/record.h"
-#include "state/time_segments.h"
+#include "state/time_peers.h"
 
 typedef struct tm_time_run {
   tm_time_row *rows;
@@ -22,9 +22,7 @@ typedef struct tm_time_run {
 typedef struct tm_time_buffer {
   tm_budget *budget;
   tm_time_segments segments;
-  uint32_t *columns;     /* that decide between rows of one time */
-  uint32_t column_count;
-  bool signs;            /* some of them may be a zero with a sign */
+  tm_time_peers peers;
   tm_time_run *runs;
   uint32_t *heap;        /* of runs, while taking; of run_capacity */
   uint32_t run_count, run_capacity;
