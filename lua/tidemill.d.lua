@@ -305,6 +305,25 @@ function tm.lines(options) end
 ---@return tidemill.End
 function tm.stdin(options) end
 
+---@class tidemill.TailOptions: tidemill.StdinOptions
+---@field from? "start"|"end" "end" passes over what files hold at the beginning; start
+
+--- Files as they grow: only in a stream, only read. Files that are renamed are read to their end,
+--- new files of the name from their start; globs are looked at again and again.
+---@param options tidemill.TailOptions
+---@return tidemill.End
+function tm.tail(options) end
+
+---@class tidemill.TcpOptions: tidemill.StdinOptions
+---@field listen? string "HOST:PORT" to take connections at; port 0 is any that is free
+---@field connect? string "HOST:PORT" to connect to, again and again
+
+--- Connections. Read (only in a stream), each is a partition with a watermark of its own, and
+--- begins with its own header where the format has one. Written to, rows go to whoever is connected.
+---@param options tidemill.TcpOptions
+---@return tidemill.End
+function tm.tcp(options) end
+
 ---@class tidemill.RowsOptions
 ---@field schema string a DDL
 ---@field time? string|tidemill.TimeOptions which column is event time
@@ -316,7 +335,8 @@ function tm.stdin(options) end
 function tm.rows(options) end
 
 ---@class tidemill.GenerateOptions
----@field rows integer how many
+---@field rows? integer how many; in a stream without end where it is not given
+---@field rate? integer|string rows a second: 1000, "10/s", "5/m"
 ---@field schema? string a DDL; needed where the function's types are not inferred
 ---@field row? fun(i: integer): table? row i, from 1; without it every column is random
 ---@field seed? integer of random rows; 1

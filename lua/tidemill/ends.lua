@@ -86,13 +86,24 @@ local function named(name, given, where)
   return options
 end
 
+-- {date} is the run's date, but in a stream a sink puts the date of each row there: it finds the
+-- path as it was written in the option "{date}".
 local function file(name)
   return function(given)
     local where = here(name)
     local options = type(given) == "string" and { path = given } or named(name, given, where)
-    options.path = paths(name, options.path, where)
+    local written = options.path
+    options.path = paths(name, written, where)
+    if type(written) == "string" and written ~= options.path then options["{date}"] = written end
     return new(where, name, options)
   end
+end
+
+local function tail(given)
+  local where = here("tail")
+  local options = type(given) == "string" and { path = given } or named("tail", given, where)
+  options.path = paths("tail", options.path, where)
+  return new(where, "tail", options)
 end
 
 local formats <const> = { "csv", "jsonl", "msgpack", "lines" }
@@ -148,6 +159,7 @@ end
 local all <const> = {
   csv = file "csv", jsonl = file "jsonl", msgpack = file "msgpack", lines = file "lines",
   rows = rows, stdout = plain "stdout", discard = plain "discard", generate = plain "generate",
+  tail = tail, tcp = plain "tcp",
 }
 
 local function changelog(target)

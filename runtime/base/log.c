@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ static tm_log_sink sink;
 static void *sink_context;
 
 const char *tm_log_level_name(tm_log_level level) {
-  static const char *const names[] = {"error", "warning", "info", "debug"};
+  static const char *const names[] = {"error", "notice", "warning", "info", "debug"};
   return names[level];
 }
 
@@ -30,7 +31,9 @@ void tm_log_configure(tm_log_level most, tm_log_sink new_sink, void *context) {
 
 static void write_stderr(tm_log_level level, const char *text) {
   char line[LINE_BYTES_MAX + 16];
-  int size = snprintf(line, sizeof line, "%s: %s\n", tm_log_level_name(level), text);
+  bool bare = level == TM_LOG_NOTICE;
+  int size = snprintf(line, sizeof line, "%s%s%s\n", bare ? "" : tm_log_level_name(level),
+                      bare ? "" : ": ", text);
   (void)tm_env_write_all(STDERR, line, (size_t)size); /* nobody is left to tell of a failure */
 }
 

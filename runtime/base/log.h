@@ -6,7 +6,9 @@
 #define TM_BASE_LOG_H
 
 typedef enum tm_log_level {
-  TM_LOG_ERROR, TM_LOG_WARNING, TM_LOG_INFO, TM_LOG_DEBUG,
+  TM_LOG_ERROR,
+  TM_LOG_NOTICE, /* what was asked for: shown as it is, without the word for its level */
+  TM_LOG_WARNING, TM_LOG_INFO, TM_LOG_DEBUG,
 } tm_log_level;
 
 /* `text` has no line end. Called from any thread, one at a time. */

@@ -21,6 +21,8 @@
 #define EPOCH {"epoch", "text", NULL, "numbers are timestamps that count s, ms or us", NULL}
 #define END {NULL, NULL, NULL, NULL, NULL}
 
+enum { OPTIONS_MAX = 32 };
+
 static const tm_option csv[] = {
   PATH, SCHEMA, REFUSED, TIME, EPOCH,
   {"delimiter", "text", ",", "between fields; sniffed without a schema", NULL},
@@ -46,6 +48,67 @@ const tm_option *tm_end_options_of(const char *format) {
   return NULL;
 }
 
+/* Ends that carry any format have its options and some of their own, and lack others. */
+static const tm_option format_option[] = {
+  {"format", "text", NULL, "csv, jsonl, msgpack or lines", NULL}, END,
+};
+static const tm_option tail[] = {
+  {"from", "text", "start", "\"end\" passes over what files hold at the beginning", NULL}, END,
+};
+static const tm_option tcp[] = {
+  {"listen", "text", NULL, "\"HOST:PORT\" to take connections at; port 0 is any", NULL},
+  {"connect", "text", NULL, "\"HOST:PORT\" to connect to, again and again", NULL},
+  END,
+};
+static const struct { const char *verb; const tm_option *more; const char *less[4]; } carriers[] = {
+  {"tail", tail, {"partition", NULL}},
+  {"tcp", tcp, {"path", "partition", "partitions", NULL}},
+};
+
+static bool is_one_of(const char *name, const char *const *names) {
+  for (; *names != NULL; names++) {
+    if (strcmp(*names, name) == 0) return true;
+  }
+  return false;
+}
+
+const tm_option *tm_end_options_carried(tm_arena *arena, const char *verb, const char *format) {
+  const tm_option *of_format = tm_end_options_of(format);
+  static const char *const none[] = {NULL};
+  const tm_option *lists[] = {of_format, NULL, format_option};
+  const char *const *less = none;
+  for (size_t i = 0; i < sizeof carriers / sizeof *carriers; i++) {
+    if (strcmp(carriers[i].verb, verb) != 0) continue;
+    lists[1] = carriers[i].more;
+    less = carriers[i].less;
+  }
+  if (lists[1] == NULL) return of_format;
+  tm_option *out = tm_arena_zero(arena, OPTIONS_MAX * sizeof *out), *to = out;
+  for (size_t i = 0; out != NULL && i < 3; i++) {
+    for (const tm_option *o = lists[i]; o->name != NULL; o++) {
+      if (!is_one_of(o->name, less)) *to++ = *o;
+    }
+  }
+  return out;
+}
+
+const tm_format *tm_end_options_format(const tm_bind *bind, tm_error *err) {
+  static const char *const names[] = {"csv", "jsonl", "msgpack", "lines"};
+  enum { NAMES = sizeof names / sizeof *names };
+  const char *format = tm_value_text(bind->options, "format", NULL);
+  for (size_t i = 0; format != NULL && i < NAMES; i++) {
+    if (strcmp(names[i], format) == 0) return tm_format_find(format);
+  }
+  if (format == NULL) {
+    tm_fail(err, TM_E_VALUE, "tm.%s needs a format", bind->verb);
+  } else {
+    tm_fail(err, TM_E_VALUE, "'%.60s' is no format of tm.%s", format, bind->verb);
+    tm_error_suggest(err, format, names, NAMES);
+  }
+  tm_error_help(err, "format = \"csv\", \"jsonl\", \"msgpack\" or \"lines\"");
+  return NULL;
+}
+
 static int refuse(const tm_value *v, const char *name, const char *what, tm_error *err) {
   tm_fail(err, TM_E_VALUE, "option '%s' is %s", name, what);
   if (v->script_line > 0) err->script_line = v->script_line;
@@ -63,11 +126,31 @@ static bool is_share_or_count(const tm_value *v) {
   return end != v->text && ends && number >= 0;
 }
 
+/* Without the path as it was written, which the front end adds. */
+static const tm_value *as_given(const tm_bind *bind) {
+  const tm_value *options = bind->options;
+  if (tm_value_get(options, TM_DATED_PATH) == NULL) return options;
+  tm_value *out = tm_arena_alloc(bind->arena, sizeof *out);
+  tm_pair *pairs = tm_arena_alloc(bind->arena, options->pair_count * sizeof *pairs);
+  if (out == NULL || pairs == NULL) return NULL;
+  *out = *options;
+  out->pairs = pairs;
+  out->pair_count = 0;
+  for (size_t i = 0; i < options->pair_count; i++) {
+    if (strcmp(options->pairs[i].name, TM_DATED_PATH) != 0) {
+      pairs[out->pair_count++] = options->pairs[i];
+    }
+  }
+  return out;
+}
+
 int tm_end_options_check(const tm_bind *bind, const char *format, tm_error *err) {
-  const tm_option *table = tm_end_options_of(format);
+  const tm_option *table = tm_end_options_carried(bind->arena, bind->verb, format);
+  const tm_value *options = as_given(bind);
   char what[32];
+  if (table == NULL || options == NULL) return tm_fail(err, TM_E_MEMORY, "options: out of memory");
   snprintf(what, sizeof what, "tm.%s", bind->verb);
-  if (tm_options_check(table, bind->options, what, err) < 0) return -1;
+  if (tm_options_check(table, options, what, err) < 0) return -1;
   const tm_value *on_error = tm_value_get(bind->options, "on_error");
   if (on_error != NULL && on_error->kind == TM_VALUE_TEXT && strcmp(on_error->text, "skip") != 0 &&
       strcmp(on_error->text, "fail") != 0) {

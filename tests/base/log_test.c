@@ -42,9 +42,10 @@ Test(log, goes_to_stderr_without_a_sink) {
   dup2(ends[1], 2);
   tm_log_configure(TM_LOG_WARNING, NULL, NULL);
   tm_log(TM_LOG_WARNING, "the watermark has not moved");
+  tm_log(TM_LOG_NOTICE, "listening on 127.0.0.1:5123");
   tm_log(TM_LOG_INFO, "not this");
   dup2(before, 2);
   close(ends[1]);
   cr_expect_gt(read(ends[0], line, sizeof line - 1), 0);
-  cr_expect_str_eq(line, "warning: the watermark has not moved\n");
+  cr_expect_str_eq(line, "warning: the watermark has not moved\nlistening on 127.0.0.1:5123\n");
 }
