@@ -113,7 +113,8 @@ Test(script_front, aggregates) {
 Test(script_front, ends) {
   const expectation all[] = {
     {"return tm.csv 'in/{date}/*.csv'",
-     "0 source csv@1 {path=\"in/2026-03-14/*.csv\"}\n1 sink stdout@0 <- 0 {}\n"
+     "0 source csv@1 {path=\"in/2026-03-14/*.csv\", {date}=\"in/{date}/*.csv\"}\n"
+     "1 sink stdout@0 <- 0 {}\n"
      "job 'inline'@0 {}"},
     {"return tm.jsonl { path = { 'a-{date}.jsonl', 'b.jsonl' }, schema = 'a int64' }",
      "0 source jsonl@1 {path={\"a-2026-03-14.jsonl\", \"b.jsonl\"}, schema=\"a int64\"}\n"

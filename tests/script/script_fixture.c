@@ -31,7 +31,8 @@ static bool has(const char *const *list, size_t count, const char *verb) {
 }
 
 const tm_stage *fixture_stage_find(const char *verb, tm_stage_role role) {
-  static const char *const sources[] = {"csv", "jsonl", "msgpack", "lines", "rows", "generate"};
+  static const char *const sources[] = {"csv",  "jsonl",    "msgpack", "lines",
+                                        "rows", "generate", "tail",    "tcp"};
   static const char *const sinks[] = {"csv", "jsonl", "msgpack", "lines", "stdout", "discard"};
   static const char *const steps[] = {
     "filter", "with", "map", "select", "drop", "rename", "check", "union", "limit", "agg",
