@@ -3,9 +3,12 @@
  *
  * Row i (from 1) is what `row` returns for i; nil makes no row. Without a function every column is
  * random: a hash of seed, row and column, so that the same seed gives the same rows whatever the
- * number of lanes. Lanes take pieces by a shared counter. */
+ * number of lanes. Lanes take pieces by a shared counter; with a rate lane 0 alone gives rows, each
+ * when its time has come. The times are those of the start: who was held back catches up. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/env.h"
 #include "base/hash.h"
 #include "kernel/print.h"
 #include "stage/apply.h"
@@ -13,30 +16,41 @@
 #include "state/record.h"
 
 static const tm_option generate_options[] = {
-  {"rows", "int", NULL, "how many", NULL},
+  {"rows", "int", NULL, "how many; in a stream without end where it is not given", NULL},
   {"schema", "text", NULL, "the columns that come out", NULL},
   {"row", "function", NULL, "row = function(i) return { id = i } end; without it: random", NULL},
   {"seed", "int", "1", "of random rows", NULL},
-  {"rate", "int|text", NULL, "rows a second", "rates come with streams"},
+  {"rate", "int|text", NULL, "rows a second: 1000, \"10/s\", \"5/m\"", NULL},
+  {"time", "text|table", NULL, "event time: \"at\", or { field, out_of_order = \"5s\" }", NULL},
+  {"bad", "flow", NULL, "endpoint of rows without a time, or for which `row` raises", NULL},
+  {"on_error", "text", "fail", "\"skip\" drops and counts them", NULL},
   {NULL, NULL, NULL, NULL, NULL},
 };
+
+enum { TICK_US = 1000 }; /* rows that are due within it leave together */
 
 typedef struct generate_plan {
   const tm_schema *input;       /* of the function: { i int64 } */
   const tm_schema *schema;
   const tm_function *function;  /* NULL: random */
-  uint64_t rows, seed;
+  uint64_t rows, seed;          /* rows UINT64_MAX: without end */
+  double rate;                  /* rows a microsecond; 0: as fast as it goes */
 } generate_plan;
 
 typedef struct generate_shared {
   tm_budget *budget;
-  uint64_t next; /* piece; atomic */
+  uint64_t next; /* piece, with a rate row; atomic */
 } generate_shared;
 
 typedef struct generate {
   tm_stage_env env;
   const generate_plan *plan;
   generate_shared *shared;
+  /* With a rate. */
+  bool started;
+  int64_t start_us;    /* of the monotonic clock: when row `first` was due */
+  uint64_t first;
+  uint64_t sequence;
 } generate;
 
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "generate: out of memory"); }
@@ -62,30 +76,64 @@ static int bind_function(tm_bind *bind, generate_plan *plan, const tm_function_s
   return tm_bind_note(bind, function) < 0 ? no_memory(err) : 0;
 }
 
+/* "1000/s": rows a microsecond; 0 where it is none. */
+static double parse_rate(const tm_value *v) {
+  static const struct { const char *unit; double us; } units[] = {
+    {"", 1e6}, {"/s", 1e6}, {"/ms", 1e3}, {"/m", 60e6}, {"/h", 3600e6},
+  };
+  if (v->kind == TM_VALUE_INT) return (double)v->integer / 1e6;
+  char *end;
+  double count = strtod(v->text, &end);
+  if (end == v->text || !(count > 0 && count < 1e12)) return 0;
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    if (strcmp(units[i].unit, end) == 0) return count / units[i].us;
+  }
+  return 0;
+}
+
+static int bind_pace(tm_bind *bind, generate_plan *plan, tm_error *err) {
+  const tm_value *rate = tm_value_get(bind->options, "rate");
+  int64_t rows = tm_options_int(bind->options, "rows", -1);
+  const tm_value *given = tm_value_get(bind->options, "rows");
+  bool endless = given == NULL || given->kind == TM_VALUE_NIL;
+  if (endless && !bind->job->stream) {
+    tm_fail(err, TM_E_VALUE, "tm.generate wants rows = n, 0 or more");
+    return tm_error_help(err, "without it rows have no end: only a stream can read them");
+  }
+  if (!endless && rows < 0) return tm_fail(err, TM_E_VALUE, "tm.generate wants rows = n, 0 or more");
+  plan->rows = endless ? UINT64_MAX : (uint64_t)rows;
+  if (rate != NULL && rate->kind != TM_VALUE_NIL && (plan->rate = parse_rate(rate)) <= 0) {
+    tm_fail(err, TM_E_VALUE, "option 'rate' of tm.generate is rows a second: 1000, \"10/s\"");
+    tm_error_token(err, "rate", "");
+    return -1;
+  }
+  bind->facts_out.bounded = !endless;
+  bind->rows_estimate = endless ? 0 : plan->rows;
+  bind->detail = endless ? "without end"
+                         : tm_arena_format(bind->arena, "%lld rows", (long long)rows);
+  return bind->detail == NULL ? no_memory(err) : 0;
+}
+
 static int generate_bind(tm_bind *bind, tm_error *err) {
   const char *ddl = tm_value_text(bind->options, "schema", NULL);
   const tm_function_source *source = tm_options_function(bind->options, "row");
   const tm_value *seed = tm_value_get(bind->options, "seed");
-  int64_t rows = tm_options_int(bind->options, "rows", -1);
   generate_plan *plan = tm_arena_zero(bind->arena, sizeof *plan);
   if (plan == NULL) return no_memory(err);
-  if (rows < 0) return tm_fail(err, TM_E_VALUE, "tm.generate wants rows = n, 0 or more");
+  if (bind_pace(bind, plan, err) < 0) return -1;
   if (ddl == NULL && source == NULL) return tm_fail(err, TM_E_VALUE, "tm.generate needs a schema");
   if (source != NULL && seed != NULL && seed->kind != TM_VALUE_NIL) {
     tm_fail(err, TM_E_OPTION, "'seed' is of random rows: with 'row' it means nothing");
     tm_error_token(err, "seed", "");
     return -1;
   }
-  plan->rows = (uint64_t)rows;
   plan->seed = (uint64_t)tm_options_int(bind->options, "seed", 1);
   if (ddl != NULL && (plan->schema = tm_schema_parse(bind->arena, ddl, err)) == NULL) return -1;
   if (source != NULL && bind_function(bind, plan, source, err) < 0) return -1;
   bind->plan = plan;
   bind->output = plan->schema;
   bind->order = TM_ORDER_MAKES;
-  bind->rows_estimate = plan->rows;
-  bind->detail = tm_arena_format(bind->arena, "%lld rows", (long long)rows);
-  return bind->detail == NULL ? no_memory(err) : 0;
+  return 0;
 }
 
 /* ---------------------------------------------------------------- share, open */
@@ -165,10 +213,9 @@ static int fill_random(const generate *g, tm_batch *batch, uint64_t first) {
 /* ---------------------------------------------------------------- resume */
 
 static tm_batch *start_batch(const generate *g, const tm_schema *schema, uint64_t piece,
-                             uint32_t rows) {
+                             uint64_t first, uint32_t rows) {
   tm_batch *batch = tm_batch_create(g->env.budget, schema, rows);
   if (batch == NULL) return NULL;
-  uint64_t first = piece * g->env.bind->job->batch_rows + 1;
   batch->origin.source = g->env.bind->node;
   batch->sequence = piece;
   batch->ordinals = tm_batch_alloc(batch, rows * sizeof *batch->ordinals);
@@ -208,16 +255,17 @@ static tm_batch *call(const generate *g, tm_batch *numbers, tm_out *out, tm_erro
   return batch;
 }
 
-static tm_batch *make(const generate *g, uint64_t piece, uint32_t rows, tm_out *out,
+/* Rows from number `first` on, as the batch `piece`. */
+static tm_batch *make(const generate *g, uint64_t piece, uint64_t first, uint32_t rows, tm_out *out,
                       tm_error *err) {
   if (g->plan->function == NULL) {
-    tm_batch *batch = start_batch(g, g->plan->schema, piece, rows);
+    tm_batch *batch = start_batch(g, g->plan->schema, piece, first, rows);
     if (batch != NULL && fill_random(g, batch, batch->ordinals[0]) == 0) return batch;
     tm_batch_release(batch);
     no_memory(err);
     return NULL;
   }
-  tm_batch *numbers = start_batch(g, g->plan->input, piece, rows);
+  tm_batch *numbers = start_batch(g, g->plan->input, piece, first, rows);
   if (numbers == NULL) {
     no_memory(err);
     return NULL;
@@ -227,14 +275,52 @@ static tm_batch *make(const generate *g, uint64_t piece, uint32_t rows, tm_out *
   return batch;
 }
 
+/* How many rows are due by now that were not given yet; *next_us: when the one after is. */
+static uint64_t rows_due(generate *g, uint64_t given, int64_t *next_us) {
+  int64_t now_us = tm_env_get()->monotonic_us();
+  if (!g->started) {
+    g->started = true;
+    g->start_us = now_us;
+    g->first = given;
+  }
+  double elapsed_us = (double)(now_us - g->start_us);
+  uint64_t due = g->first + (uint64_t)(elapsed_us * g->plan->rate) + 1;
+  double wait_us = (double)(due - g->first) / g->plan->rate - elapsed_us;
+  *next_us = now_us + (wait_us < TICK_US ? TICK_US : (int64_t)wait_us + 1);
+  return due > given ? due - given : 0;
+}
+
+static tm_flow resume_paced(generate *g, tm_out *out, tm_error *err) {
+  uint64_t given = __atomic_load_n(&g->shared->next, __ATOMIC_RELAXED), left = g->plan->rows - given;
+  int64_t next_us;
+  if (g->env.lane != 0 || left == 0) return TM_FLOW_FINISHED;
+  uint64_t due = rows_due(g, given, &next_us), most = g->env.bind->job->batch_rows;
+  due = due < left ? due : left;
+  if (due == 0) {
+    g->env.wake_at(g->env.waker, next_us);
+    return TM_FLOW_BLOCKED;
+  }
+  uint32_t rows = (uint32_t)(due < most ? due : most);
+  tm_batch *batch = make(g, g->sequence++, given + 1, rows, out, err);
+  if (batch == NULL) return TM_FLOW_FAILED;
+  tm_out_emit(out, batch);
+  __atomic_store_n(&g->shared->next, given + rows, __ATOMIC_RELAXED);
+  if (rows == left) return TM_FLOW_FINISHED;
+  if (rows < due) return TM_FLOW_MORE;
+  g->env.wake_at(g->env.waker, next_us);
+  return TM_FLOW_BLOCKED;
+}
+
 static tm_flow generate_resume(void *self, tm_out *out, tm_error *err) {
   generate *g = self;
   uint64_t size = g->env.bind->job->batch_rows;
   if (__atomic_load_n(g->env.draining, __ATOMIC_ACQUIRE)) return TM_FLOW_FINISHED;
+  if (g->plan->rate > 0) return resume_paced(g, out, err);
   uint64_t piece = __atomic_fetch_add(&g->shared->next, 1, __ATOMIC_RELAXED);
   if (piece * size >= g->plan->rows) return TM_FLOW_FINISHED;
   uint64_t left = g->plan->rows - piece * size;
-  tm_batch *batch = make(g, piece, (uint32_t)(left < size ? left : size), out, err);
+  uint32_t rows = (uint32_t)(left < size ? left : size);
+  tm_batch *batch = make(g, piece, piece * size + 1, rows, out, err);
   if (batch == NULL) return TM_FLOW_FAILED;
   tm_out_emit(out, batch);
   return left > size ? TM_FLOW_MORE : TM_FLOW_FINISHED;
@@ -257,6 +343,7 @@ static int generate_save(void *self, tm_bytes *out, tm_error *err) {
   generate *g = self;
   tm_record_writer w = {.out = out};
   tm_record_put(&w, __atomic_load_n(&g->shared->next, __ATOMIC_RELAXED));
+  tm_record_put(&w, g->sequence);
   return tm_record_end(&w, err);
 }
 
@@ -265,6 +352,7 @@ static int generate_restore(void *self, const void *bytes, size_t size, tm_error
   tm_record_reader reader;
   tm_record_open(&reader, bytes, size);
   uint64_t next = tm_record_get(&reader, UINT64_MAX / 2);
+  g->sequence = tm_record_get(&reader, UINT64_MAX / 2);
   if (tm_record_close(&reader, err) < 0) return -1;
   if (next > __atomic_load_n(&g->shared->next, __ATOMIC_RELAXED)) {
     __atomic_store_n(&g->shared->next, next, __ATOMIC_RELAXED);

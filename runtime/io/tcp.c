@@ -30,6 +30,7 @@ struct tm_tcp {
   tm_tcp_address address;
   tm_tcp_events events;
   bool listens, ending;
+  bool closed_door;      /* a connector that is not to connect again */
   char text[TM_TCP_TEXT_MAX];
   tm_tcp_peer *peers;
   uv_tcp_t listener;
@@ -108,7 +109,7 @@ void tm_tcp_peer_close(tm_tcp_peer *p, int error) {
     unlink_peer(p);
   }
   uv_close((uv_handle_t *)&p->handle, on_peer_closed);
-  if (!was_open || t->listens || t->ending) return;
+  if (!was_open || t->listens || t->ending || t->closed_door) return;
   int64_t held_us = tm_env_get()->monotonic_us() - t->connected_us;
   if (held_us >= HELD_US) t->pause_ms = PAUSE_MIN_MS;
   try_again(t, error == 0 ? "closed by the other side" : uv_strerror(error));
@@ -456,6 +457,7 @@ static void close_listener(void *context) {
 
 void tm_tcp_close_door(tm_tcp *t) {
   if (t->listens) close_listener(t);
+  t->closed_door = true;
 }
 
 void tm_tcp_destroy(tm_tcp *t) {

@@ -224,6 +224,7 @@ static void closed(void *context, tm_tcp_peer *peer, int error) {
   lock(o);
   while (*at != r) at = &(*at)->next;
   *at = r->next;
+  if (r->shutting) tm_tcp_close_door(peer->tcp);
   bool last = o->readers == NULL, quiet = !o->options.listens || r->shutting || o->closing;
   if (last && !r->shutting && !o->closing) keep_rest(o, r);
   r->peer = NULL;

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "base/env.h"
 #include "tests/support/fixture.h"
 #include "tests/support/row_function.h"
 #include "tests/support/stage_harness.h"
@@ -74,6 +75,68 @@ Test(generate, a_seed_gives_the_same_rows) {
   rows_list_clear(&other);
 }
 
+Test(generate, a_rate_changes_no_row) {
+  rows_list plain = random_rows(1, 1, 7);
+  harness_case c = {.verb = "generate", .stream = true, .options =
+                    V_TABLE(&arena, {"rows", v_int(50)}, {"schema", v_text(ddl)},
+                            {"seed", v_int(1)}, {"rate", v_text("100/ms")})};
+  harness_sweep(&c, &(harness_expected){.rows = &plain, .ordered = true, .label = "paced"});
+  rows_list_clear(&plain);
+}
+
+static int64_t asked_us;
+static void wake(void *waker) { (void)waker; }
+static void wake_at(void *waker, int64_t monotonic_us) {
+  (void)waker;
+  asked_us = monotonic_us;
+}
+
+/* Rows that come up to the end, sleeping as it says; none comes before it is due. */
+Test(generate, rows_come_when_they_are_due) {
+  const tm_env *env = tm_env_get();
+  harness_case c = {.verb = "generate", .stream = true, .options =
+                    V_TABLE(&arena, {"rows", v_int(21)}, {"schema", v_text("a int64")},
+                            {"rate", v_text("12000/m")})};
+  tm_bind bind;
+  tm_error err = {0};
+  tm_ledger ledger = {0};
+  static const int draining = 0;
+  void *shared = NULL, *self = NULL;
+  cr_assert_eq(harness_bind(&c, &arena, 100, &bind, &err), 0, "%s", err.message);
+  cr_assert_eq(bind.stage->share(&bind, 1, budget, &shared, &err), 0);
+  tm_stage_env stage_env = {.bind = &bind, .budget = budget, .lanes = 1, .shared = shared,
+                            .ledger = &ledger, .draining = &draining, .wake = wake,
+                            .wake_at = wake_at};
+  cr_assert_eq(bind.stage->open(&stage_env, &self, &err), 0);
+  int64_t begin_us = env->monotonic_us();
+  uint32_t rows = 0, calls = 0;
+  for (tm_flow flow = TM_FLOW_MORE; flow != TM_FLOW_FINISHED; calls++) {
+    if (flow == TM_FLOW_BLOCKED) env->sleep_us(asked_us - env->monotonic_us());
+    tm_out out = tm_out_make(&arena);
+    flow = bind.stage->resume(self, &out, &err);
+    cr_assert_neq(flow, TM_FLOW_FAILED);
+    rows += out.main == NULL ? 0 : out.main->selected;
+    tm_batch_release(out.main);
+    cr_expect_leq(rows, (env->monotonic_us() - begin_us) / 5000 + 1);
+  }
+  cr_expect_eq(rows, 21);
+  cr_expect_leq(calls, 50);
+  bind.stage->close(self);
+  bind.stage->unshare(shared);
+}
+
+Test(generate, rows_without_end) {
+  harness_case c = {.verb = "generate", .stream = true, .options =
+                    V_TABLE(&arena, {"schema", v_text("a int64")}, {"rate", v_int(10)})};
+  tm_bind bind;
+  tm_error err = {0};
+  cr_assert_eq(harness_bind(&c, &arena, 10, &bind, &err), 0, "%s", err.message);
+  cr_expect_not(bind.facts_out.bounded);
+  c.stream = false;
+  cr_expect_eq(harness_bind(&c, &arena, 10, &bind, &err), -1);
+  cr_expect_eq(err.code, TM_E_VALUE);
+}
+
 static int bind_code(tm_value options) {
   harness_case c = {.verb = "generate", .options = options};
   tm_bind bind;
@@ -89,7 +152,10 @@ Test(generate, what_is_refused) {
   cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(1)})), TM_E_VALUE);
   cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(1)}, {"row", v_function(&f)},
                                  {"seed", v_int(1)})), TM_E_OPTION);
-  cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(1)}, {"rate", v_int(1)},
-                                 {"schema", v_text("a int64")})), TM_E_UNSUPPORTED);
+  static const char *const wrong[] = {"fast", "0", "-5/s", "10/x", "nan", "1e300"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(1)}, {"rate", v_text(wrong[i])},
+                                   {"schema", v_text("a int64")})), TM_E_VALUE, "%s", wrong[i]);
+  }
   cr_expect_eq(bind_code(V_TABLE(&arena, {"rows", v_int(0)}, {"schema", v_text("a int64")})), 0);
 }
