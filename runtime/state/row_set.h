@@ -1,7 +1,8 @@
 /* state/row_set.h: rows by what they hold: numbers different rows, and lets them go again.
  *
  * Rows are equal as keys are (key_words.h: null equals null, 0 equals -0, NaN equals NaN); in an
- * exact set -0 is not 0, for what a changelog takes back is what it gave, to the bit. A row has an id as long as it is in; ids of rows that left are given again, so that they stay small and
+ * exact set -0 is not 0, for what a changelog takes back is what it gave, to the bit. A row has an
+ * id as long as it is in; ids of rows that left are given again, so that they stay small and
  * whatever a caller keeps beside the rows may be arrays. Work goes a batch at a time. Rows are
  * copied in, strings too, and strings are copied out, so nobody holds memory of another. */
 #ifndef TM_STATE_ROW_SET_H

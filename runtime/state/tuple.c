@@ -30,7 +30,7 @@ static uint64_t rank_double(double value, bool folds) {
   return bits >> 63 ? ~bits : bits | SIGN;
 }
 
-static double unrank_double(uint64_t rank) {
+double tm_tuple_double(uint64_t rank) {
   uint64_t bits = rank >> 63 ? rank & ~SIGN : ~rank;
   if (rank == UINT64_MAX) bits = UINT64_C(0x7ff8000000000000);
   double value;
@@ -73,6 +73,33 @@ void tm_tuple_write(const tm_tuple_spec *spec, const tm_column *const *columns, 
   }
 }
 
+#define WORDS(type_name, convert)                                                               \
+  do {                                                                                          \
+    const type_name *restrict in = column->data;                                                \
+    for (uint32_t i = 0; i < count; i++) {                                                      \
+      uint32_t row = rows == NULL ? i : rows[i];                                                \
+      out[i] = convert(in[row]) ^ flip;                                                         \
+    }                                                                                           \
+  } while (0)
+#define AS_SIGNED(value) ((uint64_t)(int64_t)(value) ^ SIGN)
+#define AS_DOUBLE(value) rank_double(value, folds)
+
+void tm_tuple_write_words(const tm_tuple_spec *spec, const tm_column *column, const uint32_t *rows,
+                          uint32_t count, uint64_t *restrict out) {
+  const tm_tuple_part *part = &spec->parts[0];
+  const uint64_t flip = part->descending ? UINT64_MAX : 0;
+  const bool folds = part->folds;
+  assert(spec->part_count == 1 && spec->words == 1);
+  switch (tm_type_physical(part->type)) {
+    case TM_PHYSICAL_U8: WORDS(uint8_t, (uint64_t)); return;
+    case TM_PHYSICAL_I32: WORDS(int32_t, AS_SIGNED); return;
+    case TM_PHYSICAL_I64: WORDS(int64_t, AS_SIGNED); return;
+    case TM_PHYSICAL_F64: WORDS(double, AS_DOUBLE); return;
+    case TM_PHYSICAL_I128:
+    case TM_PHYSICAL_STR: assert(!"more than a word");
+  }
+}
+
 int tm_tuple_compare_texts(const tm_tuple_spec *spec, const uint64_t *a, const uint64_t *b,
                            uint32_t parts) {
   for (uint32_t i = 0; i < parts; i++) {
@@ -107,7 +134,7 @@ static void read_number(const tm_tuple_part *part, const uint64_t *from, void *d
     case TM_PHYSICAL_U8: ((uint8_t *)data)[row] = (uint8_t)word; return;
     case TM_PHYSICAL_I32: ((int32_t *)data)[row] = (int32_t)(int64_t)(word ^ SIGN); return;
     case TM_PHYSICAL_I64: ((uint64_t *)data)[row] = word ^ SIGN; return;
-    case TM_PHYSICAL_F64: ((double *)data)[row] = unrank_double(word); return;
+    case TM_PHYSICAL_F64: ((double *)data)[row] = tm_tuple_double(word); return;
     case TM_PHYSICAL_I128:
       ((__int128 *)data)[row] =
           (__int128)((unsigned __int128)(word ^ SIGN) << 64 | (from[1] ^ flip));

@@ -31,6 +31,10 @@ void tm_tuple_init(tm_tuple_spec *spec, tm_tuple_part *parts, uint32_t part_coun
 /* columns[i] is of part i. Strings stay where they are. */
 void tm_tuple_write(const tm_tuple_spec *spec, const tm_column *const *columns, uint32_t row,
                     uint64_t *out);
+/* The same of many rows, of a spec that has one part of one word: out[i] of rows[i] (NULL: row i);
+ * anything for a null. */
+void tm_tuple_write_words(const tm_tuple_spec *spec, const tm_column *column, const uint32_t *rows,
+                          uint32_t count, uint64_t *out);
 int tm_tuple_compare_texts(const tm_tuple_spec *spec, const uint64_t *a, const uint64_t *b,
                            uint32_t parts);
 /* Parts from …+count-1 of many tuples into rows at[i] (NULL: i) of an output column whose data is
@@ -38,6 +42,9 @@ int tm_tuple_compare_texts(const tm_tuple_spec *spec, const uint64_t *a, const u
  * into the batch. 0 or -1 (memory). */
 int tm_tuple_read(const tm_tuple_spec *spec, uint32_t part, const uint64_t *const *tuples,
                   const uint32_t *at, uint32_t count, tm_batch *out, uint32_t column);
+
+/* The number of a part of floats that ascends. */
+double tm_tuple_double(uint64_t word);
 
 /* Strings into blocks of their own, and back. false: refused; nothing is kept then. */
 bool tm_tuple_keep(const tm_tuple_spec *spec, uint64_t *tuple, tm_slab *slab);
