@@ -14,6 +14,8 @@
 typedef struct tm_expr tm_expr;
 typedef struct tm_function tm_function;
 typedef struct tm_function_source tm_function_source;
+struct tm_process;
+struct tm_process_want;
 
 typedef enum tm_shape {
   TM_SHAPE_TRUTH, /* filter, where, check: one bool column without nulls (Lua's truth) */
@@ -39,6 +41,10 @@ struct tm_function_source {
   /* Types, lifts where possible. 0, or -1 with err: unknown field, type error, TM_E_UNTYPED … */
   int (*bind)(const tm_function_source *source, const tm_function_want *want, tm_arena *arena,
               tm_function **out, tm_error *err);
+  /* As on_row of a process step (expr/process.h); on_timer may be NULL. */
+  int (*bind_process)(const tm_function_source *on_row, const tm_function_source *on_timer,
+                      const struct tm_process_want *want, tm_arena *arena,
+                      struct tm_process **out, tm_error *err);
 };
 
 /* A row that the function refused: it raised, or returned what its column cannot hold. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "script/lift_names.h"
+#include "script/process_function.h"
 #include "script/row_function.h"
 #include "script/values.h"
 
@@ -79,6 +80,7 @@ static void read_function(builder *b, int index, tm_value *out) {
   source->base.script_line = info.linedefined;
   source->base.context = source;
   source->base.bind = tm_row_function_bind;
+  source->base.bind_process = tm_process_function_bind;
   source->script = b->host->script;
   source->number = ++b->functions;
   lua_rawgeti(L, LUA_REGISTRYINDEX, b->host->functions);

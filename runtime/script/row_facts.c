@@ -2,7 +2,7 @@
  *
  * A register is "captured" from the instruction that loads an upvalue (or a field of one) to the
  * next that writes it; ways that join later are not told apart, which can only miss a write, or
- * blame one that happens on one of the ways. Parameters are registers 0 and 1. */
+ * blame one that happens on one of the ways. Parameters are registers 0 and 1, or two further on. */
 #include "script/row_facts.h"
 
 #include <stdio.h>
@@ -14,6 +14,8 @@ typedef struct pass {
   const tm_lua_proto *proto;
   const struct pass *enclosing; /* NULL: the row function itself */
   tm_row_facts *facts;
+  int first;    /* parameter that is input 0 */
+  bool process; /* input 1 is a state, which may be assigned */
   const char *script;
   tm_error *err;
   const char *captured[256]; /* name of the upvalue that a register came from */
@@ -42,8 +44,13 @@ static bool is_captured(const pass *p, int index) {
 }
 
 static tm_row_use *use_of(pass *p, int reg) {
-  bool input = p->enclosing == NULL && reg >= 0 && reg < 2 && reg < p->proto->param_count;
-  return input ? &p->facts->inputs[reg] : NULL;
+  int input = reg - p->first;
+  bool is_input = p->enclosing == NULL && input >= 0 && input < 2 && reg < p->proto->param_count;
+  return is_input ? &p->facts->inputs[input] : NULL;
+}
+
+static bool is_state(pass *p, int reg) {
+  return p->process && use_of(p, reg) == &p->facts->inputs[1];
 }
 
 static void escape(pass *p, int reg) {
@@ -95,7 +102,7 @@ static int write_table(pass *p, int pc, int reg) {
                  "the row function changes '%.60s', which it captured", p->captured[reg]);
   }
   const tm_row_use *use = use_of(p, reg);
-  if (use == NULL || use->replaced) return 0;
+  if (use == NULL || use->replaced || is_state(p, reg)) return 0;
   return blame(p, pc, TM_E_IMPURE, "",
                "the row function assigns a field of its row, which is read-only");
 }
@@ -205,6 +212,9 @@ static int write_fields(pass *p, int pc, tm_lua_code code) {
       return write_table(p, pc, code.a);
     case OP_SETI: case OP_SETFIELD:
       if (!code.k) escape(p, code.c);
+      if (code.op == OP_SETFIELD && is_state(p, code.a)) {
+        read_field(p, code.a, code.b, p->proto->lines[pc]);
+      }
       return write_table(p, pc, code.a);
     default: return 0;
   }
@@ -221,7 +231,8 @@ static int make_closure(pass *p, tm_lua_code code) {
   }
   write_register(p, code.a);
   pass within = {
-      .proto = inner, .enclosing = p, .facts = p->facts, .script = p->script, .err = p->err,
+      .proto = inner, .enclosing = p, .facts = p->facts, .first = p->first,
+      .process = p->process, .script = p->script, .err = p->err,
   };
   return run(&within);
 }
@@ -276,8 +287,8 @@ static void assume_worst(tm_row_facts *facts) {
   for (int i = 0; i < 2; i++) facts->inputs[i].escapes = facts->inputs[i].whole = true;
 }
 
-int tm_row_facts_read(lua_State *L, int index, const char *script, tm_arena *arena,
-                      tm_row_facts *out, tm_error *err) {
+static int read_facts(lua_State *L, int index, const char *script, int first, bool process,
+                      tm_arena *arena, tm_row_facts *out, tm_error *err) {
   bool no_memory;
   *out = (tm_row_facts){0};
   const tm_lua_proto *proto = tm_lift_bytecode_read(L, index, arena, &no_memory);
@@ -294,6 +305,17 @@ int tm_row_facts_read(lua_State *L, int index, const char *script, tm_arena *are
     }
   }
   if (proto->is_vararg) assume_worst(out);
-  pass p = {.proto = proto, .facts = out, .script = script, .err = err};
+  pass p = {.proto = proto, .facts = out, .first = first, .process = process, .script = script,
+            .err = err};
   return run(&p);
+}
+
+int tm_row_facts_read(lua_State *L, int index, const char *script, tm_arena *arena,
+                      tm_row_facts *out, tm_error *err) {
+  return read_facts(L, index, script, 0, false, arena, out, err);
+}
+
+int tm_row_facts_read_process(lua_State *L, int index, const char *script, int row,
+                              tm_arena *arena, tm_row_facts *out, tm_error *err) {
+  return read_facts(L, index, script, row, true, arena, out, err);
 }

@@ -30,5 +30,9 @@ typedef struct tm_row_facts {
  * be read gives the facts that are always right. `script` is for messages. */
 int tm_row_facts_read(lua_State *L, int index, const char *script, tm_arena *arena,
                       tm_row_facts *out, tm_error *err);
+/* The same of a function of process: parameter number `row` (from 0) is a row, input 0; the next is
+ * its state, input 1, which it may assign: fields that it sets count as read. */
+int tm_row_facts_read_process(lua_State *L, int index, const char *script, int row,
+                              tm_arena *arena, tm_row_facts *out, tm_error *err);
 
 #endif

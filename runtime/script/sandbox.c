@@ -13,6 +13,7 @@
 #include "base/env.h"
 #include "script/host.h"
 #include "script/lift_names.h"
+#include "script/process_function.h"
 #include "script/row_view.h"
 #include "script/session.h"
 
@@ -410,6 +411,7 @@ void tm_sandbox_open(lua_State *L) {
   tm_loader_open(L);
   tm_values_open(L);
   tm_row_view_open(L);
+  tm_process_function_open(L);
   fill_lift_names(L);
   close_globals(L);
 }
