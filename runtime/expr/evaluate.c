@@ -526,6 +526,8 @@ static int operator_value(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *ou
     case TM_X_LENGTH: case TM_X_SUBSTRING: case TM_X_LOWER: case TM_X_UPPER: case TM_X_BYTE:
     case TM_X_FIND: case TM_X_LIKE: case TM_X_CONCAT: case TM_X_TEXT:
       return tm_eval_text(e, x, set, out);
+    case TM_X_CAPTURE: case TM_X_REPLACED: case TM_X_REPLACE:
+      return tm_eval_pattern(e, x, set, out);
     case TM_X_FORMAT_NUMBER: case TM_X_FORMAT_TIME: case TM_X_PARSE:
       return tm_eval_format(e, x, set, out);
     case TM_X_YEAR: case TM_X_MONTH: case TM_X_DAY_OF_MONTH: case TM_X_WEEKDAY: case TM_X_HOUR:

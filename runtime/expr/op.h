@@ -38,6 +38,10 @@ typedef enum tm_expr_op {
   /* strings */
   TM_X_LENGTH, TM_X_SUBSTRING, TM_X_LOWER, TM_X_UPPER, TM_X_BYTE, TM_X_FIND, TM_X_LIKE,
   TM_X_CONCAT, TM_X_TEXT,
+  /* patterns are children for printing only; a miss where a search is too much work */
+  TM_X_CAPTURE,    /* (text, pattern); aux: a tm_pattern; extra: which, or a tm_expr_capture */
+  TM_X_REPLACED,   /* (text, pattern, new); aux: a tm_pattern: how often it matches */
+  TM_X_REPLACE,    /* (text, pattern, new); aux: a tm_expr_replace */
   TM_X_FORMAT_NUMBER, /* aux: a C format of one number */
   TM_X_FORMAT_TIME,   /* aux: a tm_time_form */
   TM_X_PARSE,         /* string to the node's type as files are read, else a miss; aux: a zone */
@@ -49,6 +53,17 @@ typedef enum tm_expr_op {
   TM_X_PROBE,      /* look-up in a constant table (expr/probe.h), null where it has no such key */
   TM_X_COUNT,
 } tm_expr_op;
+
+/* What else of a match a node may be: all of it, where it starts (from 1), where it ends. */
+typedef enum tm_expr_capture {
+  TM_CAPTURE_WHOLE = -1, TM_CAPTURE_START = -2, TM_CAPTURE_END = -3,
+} tm_expr_capture;
+
+typedef struct tm_expr_replace {
+  const struct tm_pattern *pattern;
+  const char *text; /* with %0 to %9 in it, which all are there */
+  size_t size;
+} tm_expr_replace;
 
 typedef enum tm_expr_math {
   TM_MATH_SQRT, TM_MATH_EXP, TM_MATH_LOG, TM_MATH_SIN, TM_MATH_COS, TM_MATH_TAN, TM_MATH_ASIN,

@@ -257,6 +257,7 @@ static bool op_misses(const tm_expr *x) {
     case TM_X_FORMAT_NUMBER: return x->children[0]->type.kind == TM_FLOAT64;
     case TM_X_TEXT: return x->extra == 0 && x->children[0]->type.kind == TM_FLOAT64;
     case TM_X_TO_INT32: case TM_X_TO_STRING: case TM_X_CONCAT: case TM_X_PARSE:
+    case TM_X_CAPTURE: case TM_X_REPLACED: case TM_X_REPLACE:
     case TM_X_ADD_DAYS: case TM_X_ADD_MONTHS: return true;
     default: return false;
   }
@@ -268,7 +269,8 @@ static bool op_nullable(const tm_expr *x) {
     case TM_X_IF: return x->children[1]->nullable || x->children[2]->nullable;
     case TM_X_TO_INT64: case TM_X_TO_INT32: case TM_X_TO_FLOAT: case TM_X_TO_DECIMAL:
     case TM_X_TO_STRING: case TM_X_RETYPE: return x->children[0]->nullable;
-    case TM_X_BYTE: case TM_X_FIND: case TM_X_PROBE: case TM_X_OPAQUE: return true;
+    case TM_X_BYTE: case TM_X_FIND: case TM_X_CAPTURE: case TM_X_PROBE: case TM_X_OPAQUE:
+      return true;
     default: return false;
   }
 }

@@ -128,6 +128,20 @@ static bool print_call(const tm_expr *x, const char *name, const tm_expr_names *
   return tm_bytes_append_byte(out, ')');
 }
 
+/* A call, and which of its results the node is where that is not the first. */
+static bool print_pattern(const tm_expr *x, const tm_expr_names *names, tm_bytes *out) {
+  int64_t nth = 1;
+  const char *name = "string.gsub";
+  if (x->op == TM_X_REPLACED) nth = 2;
+  if (x->op == TM_X_CAPTURE) {
+    name = x->extra <= TM_CAPTURE_START ? "string.find" : "string.match";
+    if (x->extra > 0) nth = x->extra + 1;
+    if (x->extra == TM_CAPTURE_END) nth = 2;
+  }
+  if (!print_call(x, name, names, out)) return false;
+  return nth == 1 || tm_bytes_format(out, "[%d]", (int)nth);
+}
+
 static bool print_prefix(const tm_expr *x, const char *sign, const tm_expr_names *names,
                          tm_bytes *out) {
   return tm_bytes_append_text(out, sign) && print(x->children[0], names, UNARY_LEVEL, out);
@@ -186,6 +200,7 @@ static bool print(const tm_expr *x, const tm_expr_names *names, int level, tm_by
              print(x->children[0], names, 0, out) &&
              tm_bytes_format(out, "]%s%s", probe_field(x) == NULL ? "" : ".",
                              probe_field(x) == NULL ? "" : probe_field(x));
+    case TM_X_CAPTURE: case TM_X_REPLACE: case TM_X_REPLACED: return print_pattern(x, names, out);
     default: break;
   }
   if (x->op == TM_X_MATH) {

@@ -105,6 +105,7 @@ int tm_eval_decimal(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_compare(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_convert(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_text(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
+int tm_eval_pattern(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_format(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_time(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);
 int tm_eval_number(tm_eval *e, const tm_expr *x, tm_rows *set, tm_vec *out);

@@ -119,7 +119,7 @@ static const char *known_id(tm_lift_ctx *ctx, tm_sym callee) {
 
 static const tm_call_handler *find_handler(const char *id) {
   const tm_call_handler *const lists[] = {
-    tm_call_strings, tm_call_numbers, tm_call_times,
+    tm_call_strings, tm_call_patterns, tm_call_numbers, tm_call_times,
   };
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
     for (const tm_call_handler *h = lists[i]; h->id != NULL; h++) {

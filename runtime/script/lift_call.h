@@ -25,6 +25,7 @@ typedef struct tm_call_handler {
 
 /* Each ends with an empty entry. */
 extern const tm_call_handler tm_call_strings[]; /* lift_call_text.c: string.*, tostring … */
+extern const tm_call_handler tm_call_patterns[]; /* lift_call_pattern.c: match, gsub */
 extern const tm_call_handler tm_call_numbers[]; /* lift_call_number.c: math.*, tm.round … */
 extern const tm_call_handler tm_call_times[];   /* lift_call_time.c: tm.year, tm.days … */
 
@@ -46,6 +47,8 @@ const tm_expr *tm_call_arg(tm_call *c, int nth);
 const tm_expr *tm_call_int(tm_call *c, int nth);
 const tm_expr *tm_call_float(tm_call *c, int nth);
 tm_sym tm_call_unary(tm_call *c, tm_expr_op op, tm_type type, const tm_expr *a);
+/* lift_call_pattern.c: string.find with a pattern that is more than plain text. */
+tm_sym tm_call_find_pattern(tm_call *c);
 /* A text read as a value of the type, as files are. */
 tm_sym tm_call_parse(tm_call *c, tm_type type, const tm_zone *zone);
 

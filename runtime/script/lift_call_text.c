@@ -67,7 +67,8 @@ static tm_sym string_find(tm_call *c, int64_t extra) {
                     tm_expr_is_bool(c->args[3].x, true);
   bool plain = said_plain || (tm_call_is_absent(c, 3) && tm_call_is_constant_text(c, 1, &needle) &&
                               is_plain(needle));
-  if (!tm_call_is_text(c, 0) || !tm_call_is_text(c, 1) || !known_init || !plain) {
+  if (!plain) return tm_call_find_pattern(c);
+  if (!tm_call_is_text(c, 0) || !tm_call_is_text(c, 1) || !known_init) {
     return tm_call_refuse_typed(c, TM_INT64);
   }
   const tm_expr *parts[] = {tm_call_arg(c, 0), tm_call_arg(c, 1)};
@@ -206,8 +207,7 @@ const tm_call_handler tm_call_strings[] = {
   {"string.len", string_length, 0}, {"string.sub", string_sub, 0},
   {"string.byte", string_byte, 0}, {"string.find", string_find, 0},
   {"string.format", string_format, 0}, {"string.rep", tm_call_known_type, TM_STRING},
-  {"string.reverse", tm_call_known_type, TM_STRING},
-  {"string.gsub", tm_call_known_type, TM_STRING}, {"tostring", to_string, 0},
+  {"string.reverse", tm_call_known_type, TM_STRING}, {"tostring", to_string, 0},
   {"type", type_name, 0}, {"tm.like", like, 0}, {"tm.text", to_string, 1},
   {NULL, NULL, 0},
 };

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "expr/probe.h"
+#include "kernel/pattern.h"
 #include "tests/expr/expr_fixture.h"
 
 static expr_fixture f;
@@ -291,12 +292,8 @@ Test(evaluate, probes_find_texts) {
 
 /* ---------------------------------------------------------------- memory */
 
-Test(evaluate, memory_runs_out) {
-  tm_batch *batch = expr_fixture_batch(&f, 3000);
-  const tm_expr *s = required(COLUMN_S), *k = column(&f, COLUMN_K);
-  const tm_expr *upper = tm_expr_unary(&f.pool, TM_X_UPPER, tm_type_of(TM_STRING), s);
-  const tm_expr *both = tm_expr_binary(&f.pool, TM_X_CONCAT, tm_type_of(TM_STRING), upper, s);
-  const tm_expr *tree = tm_expr_if(&f.pool, tm_type_of(TM_STRING), above(k, 50), both, upper);
+/* Every request for memory fails in turn. */
+static void expect_failures_of_memory(const tm_expr *tree, const tm_batch *batch) {
   tm_expr_share(&tree, 1);
   uint64_t used = tm_budget_used(f.budget);
   bool done = false;
@@ -316,5 +313,58 @@ Test(evaluate, memory_runs_out) {
     cr_expect_eq(tm_budget_used(f.budget), used, "everything is given back");
   }
   cr_expect(done);
+}
+
+Test(evaluate, memory_runs_out) {
+  tm_batch *batch = expr_fixture_batch(&f, 3000);
+  const tm_expr *s = required(COLUMN_S), *k = column(&f, COLUMN_K);
+  const tm_expr *upper = tm_expr_unary(&f.pool, TM_X_UPPER, tm_type_of(TM_STRING), s);
+  const tm_expr *both = tm_expr_binary(&f.pool, TM_X_CONCAT, tm_type_of(TM_STRING), upper, s);
+  expect_failures_of_memory(
+      tm_expr_if(&f.pool, tm_type_of(TM_STRING), above(k, 50), both, upper), batch);
+  tm_batch_release(batch);
+}
+
+/* ---------------------------------------------------------------- patterns */
+
+static const tm_expr *pattern_node(tm_expr_op op, tm_kind kind, const char *pattern,
+                                   const char *replacement, int64_t which) {
+  const tm_expr *text = tm_expr_string(&f.pool, pattern, strlen(pattern));
+  const tm_expr *parts[] = {required(COLUMN_S), text};
+  const tm_pattern *compiled =
+      tm_pattern_compile(pattern, strlen(pattern), TM_PATTERN_SEARCH, &f.arena);
+  tm_expr_replace *replace = tm_arena_zero(&f.arena, sizeof *replace);
+  cr_assert(compiled != NULL && replace != NULL);
+  *replace = (tm_expr_replace){compiled, replacement, replacement == NULL ? 0 : strlen(replacement)};
+  return tm_expr_make(&f.pool, op, tm_type_of(kind), parts, 2,
+                      op == TM_X_REPLACE ? (const void *)replace : compiled, which);
+}
+
+Test(evaluate, replacing_without_memory) {
+  tm_batch *batch = expr_fixture_batch(&f, 2500);
+  expect_failures_of_memory(pattern_node(TM_X_REPLACE, TM_STRING, "%d", "<%0%0%0%0>", 0), batch);
+  expect_failures_of_memory(pattern_node(TM_X_CAPTURE, TM_STRING, "e (.*)", NULL, 0), batch);
+  tm_batch_release(batch);
+}
+
+/* A search of many steps is given back to the VM, which raises; the others are decided. */
+Test(evaluate, too_much_work_misses) {
+  static const tm_expr_op ops[] = {TM_X_CAPTURE, TM_X_CAPTURE, TM_X_REPLACED, TM_X_REPLACE};
+  static const int64_t whichs[] = {TM_CAPTURE_WHOLE, TM_CAPTURE_END, 0, 0};
+  enum { LONG = 3000 };
+  tm_batch *batch = expr_fixture_batch(&f, 10);
+  char *text = tm_batch_alloc(batch, LONG);
+  memset(text, 'a', LONG);
+  ((tm_str *)batch->columns[COLUMN_S].data)[3] = tm_str_make(text, LONG);
+  for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+    tm_kind kind = whichs[i] == TM_CAPTURE_END || ops[i] == TM_X_REPLACED ? TM_INT64 : TM_STRING;
+    const tm_expr *tree = pattern_node(ops[i], kind, "a-a-a-a-[bu]", "", whichs[i]);
+    tm_column out = {0};
+    tm_error err = {0};
+    tm_expr_run run = {.batch = batch, .arena = &batch->arena};
+    cr_assert_eq(tm_expr_evaluate(&run, &tree, 1, &out, &err), 0);
+    cr_assert_eq(run.missed_count, 3, "two nulls, and the long one");
+    cr_expect_eq(run.missed[1], 3);
+  }
   tm_batch_release(batch);
 }

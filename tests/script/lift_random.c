@@ -111,6 +111,9 @@ static void grow_int(growth *g, int depth) {
                       return;
     case 11: put(g, "("); grow(g, STR, 1); put(g, "):find(%s, 1, true)",
                                                ONE_OF(g, "\"a\"", "\"l\"", "r.t")); return;
+    case 12: put(g, "("); grow(g, STR, 1); put(g, "):find%s",
+                                               ONE_OF(g, "\"%w+\"", "\"(.)%1\"", "\"l*$\""));
+      return;
     default: put_binary(g, INT, ONE_OF(g, "+", "-", "*"), INT, depth);
   }
 }
@@ -145,7 +148,7 @@ static void grow_decimal(growth *g, int depth) {
 }
 
 static void grow_string(growth *g, int depth) {
-  switch (roll(g, 12)) {
+  switch (roll(g, 14)) {
     case 0: put(g, "("); grow(g, STR, 1); put(g, "):sub(%s, %s)",
                                               ONE_OF(g, "1", "2", "-3", "r.n", "r.k"),
                                 ONE_OF(g, "2", "-1", "5", "r.n", "-2")); return;
@@ -162,6 +165,11 @@ static void grow_string(growth *g, int depth) {
       return;
     case 8: put(g, "string.format(\"%%.3f;%%05d\", "); grow(g, FLOAT, depth - 1); put(g, ", ");
       grow(g, INT, depth - 1); put(g, ")"); return;
+    case 9: put(g, "("); grow(g, STR, 1); put(g, "):match%s",
+                                              ONE_OF(g, "\"%a+\"", "\"^(.-)l\"", "\"o(.*)\""));
+      return;
+    case 10: put(g, "(("); grow(g, STR, 1);
+      put(g, "):gsub(%s))", ONE_OF(g, "\"l+\", \"<%0>\"", "\"(.)(.)\", \"%2%1\"")); return;
     /* (No decimals or dates: Lua 5.4.4 loses a part of `a .. b .. c` where c has a metamethod and
      * the stack grows under it.) */
     default: put_binary(g, roll(g, 4) ? STR : INT, "..", roll(g, 4) ? STR : FLOAT, depth);

@@ -157,6 +157,34 @@ static const example decimals[] = {
 };
 Test(lift, decimals) { RUN(decimals, TM_SHAPE_VALUE, 1); }
 
+static const example patterns[] = {
+  {M, "r.t:match(\"l+\")", "utf8(string.match(t, \"l+\"))", 0},
+  {M, "r.t:match(\"^(.)(.*)$\")", NULL, 0},
+  {M, "local a, b = r.t:match(\"^(.)(.*)$\") return b",
+   "utf8(string.match(t, \"^(.)(.*)$\")[2])", 0},
+  {N, "local a, b = r.t:match(\"(l)o\") return b", "always returns nil", 0},
+  {M, "r.s:match(\"%w+\") or \"none\"", NULL, 0}, {M, "r.t:match(\"\")", NULL, 0},
+  {M, "r.t:match(\"[^/]*\", nil)", NULL, 0}, {M, "r.t:match \"nowhere\" == nil", NULL, 0},
+  {M, "r.t:match(\"(.)%1\")", NULL, 0}, {M, "r.t:match(\"%f[%w]%w\")", NULL, 0},
+  {M, "#(r.t:match(\"o(.*)\") or \"\")", NULL, 0}, {M, "r.by:match(\".\")", NULL, 0},
+  {M, "(r.t:match \"%a\" or \"x\") .. \"!\"", NULL, 0},
+  {L, "string.match(\"a=b\", \"=(.*)\")", "\"b\"", 0},
+  {N, "r.t:match(\"()\")", "match", 0}, {N, "r.t:match(\"(\")", "match", 0},
+  {N, "r.t:match(r.t)", "match", 0}, {N, "r.t:match(\"l\", 2)", "match", 0},
+  {M, "local a, b = r.t:find(\"l+\") return b", "string.find(t, \"l+\")[2]", 0},
+  {M, "local a, b, c = r.t:find(\"(l)(.)\") return c", "utf8(string.match(t, \"(l)(.)\"))", 0},
+  {N, "r.t:find(\"l+\", 2)", "find", 0}, {M, "r.t:gsub(\"l\", \"L\")", NULL, 0},
+  {M, "local a, b = r.t:gsub(\"l\", \"\") return b", "string.gsub(t, \"l\", \"\")[2]", 0},
+  {M, "local a, b = r.t:gsub(\"l+\", \"\") return b", NULL, 0},
+  {M, "local a, b = r.t:gsub(\"\", \"-\") return a .. b", NULL, 0},
+  {M, "r.t:gsub(\"(%w)(%w)\", \"%2%1%0%%\")", NULL, 0}, {M, "r.t:gsub(\"%w\", \"%1%1\")", NULL, 0},
+  {M, "r.t:gsub(\".\", \"0123456789abcdef\")", NULL, 0}, {M, "r.t:gsub(\".\", \"\")", NULL, 0},
+  {M, "r.t:gsub(\"^.\", \"\")", NULL, 0}, {N, "r.t:gsub(\"a\", \"%2\")", "gsub", 0},
+  {N, "r.t:gsub(\"a\", r.t)", "gsub", 0}, {N, "r.t:gsub(\"a\", \"b\", 1)", "gsub", 0},
+  {N, "r.t:gsub(\"a\", codes)", "gsub", 0},
+};
+Test(lift, patterns) { RUN(patterns, TM_SHAPE_VALUE, 1); }
+
 static const example strings[] = {
   {L, "r.t == \"a\"", "t == \"a\"", 0}, {L, "r.s == \"hello world, hello\"", NULL, 0},
   {L, "r.s ~= \"\"", NULL, 0}, {L, "r.s == r.t", NULL, 0}, {L, "r.t < \"b\"", NULL, 0},
@@ -172,7 +200,7 @@ static const example strings[] = {
   {L, "r.t:find(\"lo\")", NULL, 0}, {L, "r.t:find(\"l\", 4, true)", NULL, 0},
   {L, "r.t:find(\"\", 100, true)", NULL, 0}, {L, "r.t:find(\"%\", -2, true)", NULL, 0},
   {L, "local a, b = r.t:find(\"ll\", 1, true) return b", NULL, 0},
-  {N, "r.t:find(\"l+\")", "find", 0},
+  {M, "r.t:find(\"l+\")", NULL, 0},
   {M, "r.t .. \"!\"", "t .. \"!\"", 0}, {M, "r.t .. r.k .. r.t", NULL, 0},
   {X, "r.t .. r.g", NULL, 0}, {M, "r.s .. r.t", NULL, 0}, {M, "r.t .. r.p", NULL, 0},
   {M, "r.da .. \"/\"", NULL, 0}, {M, "r.k .. r.e", NULL, 0},
@@ -193,7 +221,7 @@ static const example strings[] = {
   {M, "tm.like(r.s, \"PROMO%\")", NULL, 0}, {L, "not tm.like(r.t, \"%special%requests%\")", NULL,
   0},
   {N, "tm.like(r.t, r.t)", "tm.like", 0}, {N, "r.t:rep(2)", "string.rep", 0},
-  {N, "r.t:gsub(\"a\", \"b\")", "string.gsub", 0}, {N, "r.t:nothing()", NULL, 0},
+  {N, "r.t:nothing()", NULL, 0},
   {L, "type(r.s)", NULL, 0}, {L, "type(r.p)", "\"userdata\"", 0}, {L, "r.by", "by", 0},
   {M, "r.by:sub(1, 1)", NULL, 0}, {L, "r.by == r.t", NULL, 0}, {L, "word", "\"a\"", 0},
   {L, "string.sub(\"hello\", 2, 3)", "\"el\"", 0}, {L, "codes[r.t]", "codes[t]", 0},
