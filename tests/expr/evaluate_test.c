@@ -335,7 +335,8 @@ static const tm_expr *pattern_node(tm_expr_op op, tm_kind kind, const char *patt
       tm_pattern_compile(pattern, strlen(pattern), TM_PATTERN_SEARCH, &f.arena);
   tm_expr_replace *replace = tm_arena_zero(&f.arena, sizeof *replace);
   cr_assert(compiled != NULL && replace != NULL);
-  *replace = (tm_expr_replace){compiled, replacement, replacement == NULL ? 0 : strlen(replacement)};
+  size_t size = replacement == NULL ? 0 : strlen(replacement);
+  *replace = (tm_expr_replace){compiled, replacement, size};
   return tm_expr_make(&f.pool, op, tm_type_of(kind), parts, 2,
                       op == TM_X_REPLACE ? (const void *)replace : compiled, which);
 }
