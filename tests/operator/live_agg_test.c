@@ -7,6 +7,7 @@
 #include "tests/operator/agg_reference.h"
 #include "tests/operator/changes.h"
 #include "tests/support/fixture.h"
+#include "tests/support/reference.h"
 #include "tests/support/stage_harness.h"
 #include "tests/support/values.h"
 
@@ -276,4 +277,240 @@ Test(live_agg, where_and_functions) {
   changes_clear(&many);
   tm_batch_release(small);
   tm_batch_release(large);
+}
+
+/* ---------------------------------------------------------------- event time */
+
+static const agg_spec in_time[] = {
+  {.agg = "first", .of = "s", .as = "fs"}, {.agg = "last", .of = "s", .as = "ls"},
+  {.agg = "first", .of = "e", .as = "fe"}, {.agg = "last", .of = "f", .as = "lf"},
+  {.agg = "arg_min", .of = "s", .by = "i", .as = "p1"},
+  {.agg = "arg_max", .of = "e", .by = "b", .as = "p2"},
+};
+
+static int compare_times(const void *table, uint32_t a, uint32_t b) {
+  const int64_t *times = ((const tm_batch *)table)->columns[10].data;
+  return times[a] < times[b] ? -1 : times[a] > times[b];
+}
+
+static tm_batch *by_time(const tm_batch *table) {
+  uint32_t *rows = calloc(table->rows + 1, sizeof *rows);
+  for (uint32_t i = 0; i < table->rows; i++) rows[i] = i;
+  reference_sort(rows, table->rows, compare_times, table);
+  tm_batch *sorted = changes_pick(budget, table, rows, table->rows);
+  free(rows);
+  return sorted;
+}
+
+/* Every row has a time of its own, in no order. */
+static tm_batch *timed_table(uint32_t rows, uint64_t seed) {
+  rows_random random = rows_seed(seed);
+  tm_batch *table = plain_table(rows, seed, 6);
+  int64_t *times = table->columns[10].data;
+  if (table->columns[10].valid != NULL) memset(table->columns[10].valid, 1, rows);
+  for (uint32_t i = 0; i < rows; i++) {
+    uint32_t k = rows_below(&random, i + 1);
+    times[i] = times[k];
+    times[k] = (int64_t)i * 1000;
+  }
+  return table;
+}
+
+Test(live_agg, first_and_last_go_by_event_time) {
+  for (uint64_t seed = 40; seed < 46; seed++) {
+    tm_batch *base = timed_table(400, seed), *sorted = by_time(base);
+    changes all = changes_make(budget, base, 1500, 45, seed);
+    tm_batch *net = changes_net(budget, &all, 1500), *net_sorted = by_time(net);
+    tm_value options = options_of(by_n, 1, in_time, COUNT(in_time));
+    harness_case c = case_of(base, NULL, options);
+    c.times = "u";
+    c.out_of_order_us = 1 << 30;
+    rows_list expected = {0};
+    agg_reference(sorted, by_n, 1, in_time, COUNT(in_time), &expected);
+    harness_check(&c, &(harness_expected){.rows = &expected, .label = "rows that come"});
+    rows_list_clear(&expected);
+    agg_reference(net_sorted, by_n, 1, in_time, COUNT(in_time), &expected);
+    c.inputs[0] = all.table;
+    c.weights[0] = all.weights;
+    harness_check(&c, &(harness_expected){.rows = &expected, .label = "rows that go"});
+    rows_list_clear(&expected);
+    changes_clear(&all);
+    tm_batch_release(base);
+    tm_batch_release(sorted);
+    tm_batch_release(net);
+    tm_batch_release(net_sorted);
+  }
+}
+
+/* ---------------------------------------------------------------- what comes out, and when */
+
+static void expect_lines(const harness_case *c, uint32_t batch_rows, const char *const *lines,
+                         size_t count) {
+  harness_mode mode = {.seed = 1, .lanes = 1, .batch_rows = batch_rows};
+  harness_case as_it_comes = *c;
+  as_it_comes.changelog = false;
+  harness_result r = harness_run(&as_it_comes, &mode);
+  cr_assert_eq(r.err.code, 0, "%s", r.err.message);
+  cr_assert_eq(r.rows.count, count, "%zu rows", r.rows.count);
+  for (size_t i = 0; i < count; i++) cr_expect_str_eq(r.rows.texts[i], lines[i]);
+  cr_expect_eq(r.ledger.absorbed, c->inputs[0]->rows);
+  cr_expect_eq(r.ledger.produced, count);
+  cr_expect_eq(r.ledger.passed, count);
+  harness_result_clear(&r);
+}
+
+static const agg_spec count_and_max[] = {{.agg = "count"}, {.agg = "max", .of = "x"}};
+
+Test(live_agg, an_update_is_the_old_row_and_the_new_one_side_by_side) {
+  tm_schema *schema = rows_schema(&arena, "k string, x int32");
+  tm_batch *table = rows_batch(budget, schema, "a|1\nb|5\na|3\nb|null\na|2\nc|7");
+  harness_case c = case_of(table, NULL, options_of(by_k, 1, count_and_max, 2));
+  expect_lines(&c, 3, (const char *const[]){"+1 'a'|2|3", "+1 'b'|1|5", "-1 'b'|1|5",
+                                            "+1 'b'|2|5", "-1 'a'|2|3", "+1 'a'|3|3",
+                                            "+1 'c'|1|7"}, 7);
+  expect_lines(&c, 100, (const char *const[]){"+1 'a'|3|3", "+1 'b'|2|5", "+1 'c'|1|7"}, 3);
+  tm_batch_release(table);
+}
+
+Test(live_agg, what_does_not_change_says_nothing) {
+  tm_schema *schema = rows_schema(&arena, "k string, x int32");
+  tm_batch *table = rows_batch(budget, schema, "a|4\na|1\na|4\na|9");
+  harness_case c = case_of(table, NULL, options_of(by_k, 1, count_and_max + 1, 1));
+  expect_lines(&c, 1, (const char *const[]){"+1 'a'|4", "-1 'a'|4", "+1 'a'|9"}, 3);
+  c = case_of(table, NULL, options_of(by_k, 1, count_and_max, 2));
+  c.needed = "k x";
+  expect_lines(&c, 1, (const char *const[]){"+1 'a'|-|4", "-1 'a'|-|4", "+1 'a'|-|9"}, 3);
+  tm_batch_release(table);
+}
+
+Test(live_agg, a_group_without_rows_is_gone) {
+  tm_schema *schema = rows_schema(&arena, "k string, x int32");
+  tm_batch *table = rows_batch(budget, schema, "a|1\nb|5\na|1\nb|5\na|8");
+  const int32_t weights[] = {1, 1, -1, -1, 1};
+  harness_case c = case_of(table, weights, options_of(by_k, 1, count_and_max, 2));
+  expect_lines(&c, 2, (const char *const[]){"+1 'a'|1|1", "+1 'b'|1|5", "-1 'a'|1|1",
+                                            "-1 'b'|1|5", "+1 'a'|1|8"}, 5);
+  c = case_of(table, weights, options_of(no_keys, 0, count_and_max, 2));
+  expect_lines(&c, 2, (const char *const[]){"+1 2|5", "-1 2|5", "+1 0|null", "-1 0|null",
+                                            "+1 1|8"}, 5);
+  tm_batch_release(table);
+}
+
+/* The new row may stand before the old one in a batch. */
+Test(live_agg, within_a_batch_the_order_of_changes_does_not_matter) {
+  tm_schema *schema = rows_schema(&arena, "k string, x int32");
+  tm_batch *table = rows_batch(budget, schema, "a|1\na|1");
+  const int32_t weights[] = {-1, 1};
+  const agg_spec specs[] = {{.agg = "median", .of = "x", .as = "m"},
+                            {.agg = "min", .of = "x"},
+                            {.agg = "count_distinct", .of = "x", .as = "d"}};
+  harness_case c = case_of(table, weights, options_of(by_k, 1, specs, 3));
+  expect_lines(&c, 2, NULL, 0);
+  tm_batch_release(table);
+}
+
+static void expect_failure(const harness_case *c, int code, const char *message) {
+  harness_mode mode = {.seed = 1, .lanes = 1, .batch_rows = 1};
+  harness_result r = harness_run(c, &mode);
+  cr_expect_eq(r.err.code, code, "%d %s", r.err.code, r.err.message);
+  cr_expect(strstr(r.err.message, message) != NULL, "%s", r.err.message);
+  harness_result_clear(&r);
+}
+
+Test(live_agg, what_never_came_cannot_be_taken_back) {
+  tm_schema *schema = rows_schema(&arena, "k string, x int32");
+  tm_batch *table = rows_batch(budget, schema, "a|1\na|2");
+  static const char *const aggs[] = {"count", "min", "count_distinct"};
+  const int32_t weights[] = {1, -1}, less[] = {1, -2};
+  for (int i = 0; i < 3; i++) {
+    agg_spec spec = {.agg = aggs[i], .of = "x", .as = "v"};
+    harness_case c = case_of(table, i == 0 ? less : weights, options_of(by_k, 1, &spec, 1));
+    expect_failure(&c, TM_E_LEDGER, "taken back that never came");
+  }
+  tm_batch_release(table);
+}
+
+Test(live_agg, a_sum_that_does_not_fit_fails) {
+  tm_schema *schema = rows_schema(&arena, "k string, x int64");
+  tm_batch *table = rows_batch(budget, schema, "a|9223372036854775807\na|1\na|-5");
+  agg_spec spec = {.agg = "sum", .of = "x"};
+  harness_case c = case_of(table, NULL, options_of(by_k, 1, &spec, 1));
+  expect_failure(&c, TM_E_OVERFLOW, "sum(x) (column 'x') is more than int64 can hold");
+  harness_mode mode = {.seed = 1, .lanes = 1, .batch_rows = 3};
+  harness_result r = harness_run(&c, &mode); /* in between does not matter */
+  cr_assert_eq(r.err.code, 0, "%s", r.err.message);
+  cr_assert_eq(r.rows.count, 1);
+  cr_expect_str_eq(r.rows.texts[0], "'a'|9223372036854775803");
+  harness_result_clear(&r);
+  tm_batch_release(table);
+}
+
+/* Weights beyond 1, of every kind of sum. */
+Test(live_agg, weights_count_as_often_as_they_say) {
+  tm_schema *schema = rows_schema(&arena, "k string, i int32, f float64, d decimal(30,2)");
+  tm_batch *table = rows_batch(budget, schema,
+                               "a|3|0.1|-7.25\na|3|0.1|-7.25\na|2147483647|1e300|1\nb|1|NaN|1\n"
+                               "b|1|NaN|1\nb|1|2.5|1");
+  const int32_t weights[] = {2000000000, -1999999997, 100000, 70000, -70000, 3};
+  const agg_spec specs[] = {{.agg = "count"}, {.agg = "sum", .of = "i"}, {.agg = "sum", .of = "f"},
+                            {.agg = "sum", .of = "d"}};
+  harness_case c = case_of(table, weights, options_of(by_k, 1, specs, 4));
+  const char *const lines[] = {
+    "+1 'a'|100003|214748364700009|1.0000000000000001e+305|99978.25",
+    "+1 'b'|3|3|7.5|3.00",
+  };
+  expect_lines(&c, 100, lines, 2);
+  tm_batch_release(table);
+}
+
+/* ---------------------------------------------------------------- plan */
+
+Test(live_agg, what_the_plan_is_told) {
+  tm_batch *table = plain_table(3, 1, 3);
+  const int32_t weights[] = {1, 1, 1};
+  harness_case c = case_of(table, NULL, options_of(by_k, 1, in_time, COUNT(in_time)));
+  c.times = "t";
+  tm_bind bind;
+  tm_error err = {0};
+  if (table->columns[9].valid != NULL) memset(table->columns[9].valid, 1, 3);
+  cr_assert_eq(harness_bind(&c, &arena, 100, &bind, &err), 0, "%s", err.message);
+  cr_expect(bind.single && bind.facts_out.changelog);
+  cr_expect_eq(bind.facts_out.time.kind, TM_NULLTYPE);
+  cr_expect_eq(bind.order, TM_ORDER_NONE);
+  c.needed = "fs";
+  char *needs = harness_needs(&c, 0);
+  cr_expect_str_eq(needs, "k s");
+  free(needs);
+  c.weights[0] = weights; /* by time still */
+  needs = harness_needs(&c, 0);
+  cr_expect_str_eq(needs, "k s");
+  free(needs);
+  c.times = NULL; /* by all columns */
+  needs = harness_needs(&c, 0);
+  cr_expect_str_eq(needs, "k n b i j f d e s t u y");
+  free(needs);
+  tm_batch_release(table);
+}
+
+Test(live_agg, serves_streams_without_windows) {
+  tm_batch *table = plain_table(3, 1, 3);
+  tm_value options = options_of(by_n, 1, numbers, 1);
+  tm_job_info job = {.stream = true};
+  tm_bind bind = {.job = &job, .options = &options, .input_count = 1, .inputs = {table->schema}};
+  bind.facts_in[0].window_start = bind.facts_in[0].window_end = -1;
+  bool (*serves)(const tm_bind *) = tm_stage_live_agg.serves;
+  cr_expect(serves(&bind));
+  bind.final_only = true;
+  cr_expect_not(serves(&bind));
+  bind.final_only = job.stream = false;
+  cr_expect_not(serves(&bind));
+  job.stream = true;
+  bind.facts_in[0].window_end = 1; /* n */
+  cr_expect_not(serves(&bind));
+  bind.facts_in[0].window_end = 2;
+  cr_expect(serves(&bind));
+  tm_value windowed = V_TABLE(&arena, {"window", V_TABLE(&arena, {"kind", v_text("hopping")})});
+  bind.options = &windowed;
+  cr_expect_not(serves(&bind));
+  tm_batch_release(table);
 }
