@@ -2,14 +2,22 @@
 --
 --   local nexmark = require "tidemill.nexmark"
 --   local bids = nexmark { kind = "bid", events = 1000000, seed = 7 }
+--   local words = nexmark.side_input "data/side_input.csv"
 --
--- An end as tm.csv is one, but only read from. Its options: runtime/connector/nexmark.c.
+-- An end as tm.csv is one, but only read from. Its options: runtime/connector/nexmark.c. The side
+-- input is a table of key and value: the file's, or ten thousand rows where there is none.
+
+local _, core <const> = ...
 
 local fail <const> = require "tidemill.fail"
 local node <const> = require "tidemill.node"
 local arguments <const> = require "tidemill.arguments"
 
-return function(options)
+local nexmark = {}
+
+local keys <const> = 10000
+
+local function source(options)
   local where = node.here "nexmark"
   if type(options) ~= "table" or node.is_flow(options) then
     fail("value", ("nexmark takes its options in a table, not %s"):format(fail.kind(options)),
@@ -19,3 +27,21 @@ return function(options)
   if type(options.time) == "string" then options.time = { field = options.time } end
   return node.new("source", "nexmark", {}, options, where.line, where.place)
 end
+
+--- The file at `path`; without one, or without a path, rows (0, "0") to (9999, "9999").
+function nexmark.side_input(path)
+  local where = node.here "side_input"
+  local verb, options = "generate", {
+    rows = keys, schema = "key int64 not null, value string not null",
+    row = function(i) return { key = i - 1, value = tostring(i - 1) } end,
+  }
+  if path ~= nil and core.exists(path) then
+    verb, options = "csv", { path = path, schema = "key int64 not null, value string" }
+  end
+  return node.new("source", verb, {}, options, where.line, where.place)
+end
+
+return setmetatable(nexmark, {
+  __call = function(_, options) return source(options) end,
+  __newindex = function() fail("value", "tidemill.nexmark cannot be changed") end,
+})

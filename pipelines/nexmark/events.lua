@@ -52,15 +52,9 @@ for kind, schema in pairs(schemas) do
   end
 end
 
--- Key and value of q13: a table of the folder's, else one of ten thousand rows.
+-- Key and value of q13: the folder's side_input.csv, else ten thousand rows.
 function events.side_input()
-  if data == "" then
-    return tm.generate {
-      rows = 10000, schema = "key int64 not null, value string not null",
-      row = function(i) return { key = i - 1, value = tostring(i - 1) } end,
-    }
-  end
-  return tm.csv { path = data .. "/side_input.csv", schema = "key int64 not null, value string" }
+  return nexmark.side_input(data ~= "" and data .. "/side_input.csv" or nil)
 end
 
 local function target()

@@ -18,13 +18,8 @@ local function write(kind)
     :to(tm.jsonl(data .. "/" .. kind .. ".jsonl"))
 end
 
-local side_input = tm.generate {
-  rows = 10000, schema = "key int64, value string",
-  row = function(i) return { key = i - 1, value = tostring(i - 1) } end,
-}
-
 return tm.batch {
   name = "nexmark-generate",
   write "person", write "auction", write "bid",
-  side_input:to(tm.csv(data .. "/side_input.csv")),
+  nexmark.side_input():to(tm.csv(data .. "/side_input.csv")),
 }

@@ -196,6 +196,13 @@ static int core_script(lua_State *L) {
   return 1;
 }
 
+/* exists(path): is there a file? For modules that say what takes its place where there is none. */
+static int core_exists(lua_State *L) {
+  tm_file_info info;
+  lua_pushboolean(L, tm_env_get()->stat(luaL_checkstring(L, 1), &info) == 0);
+  return 1;
+}
+
 static int core_secret(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   lua_newuserdatauv(L, 1, 1);
@@ -210,7 +217,7 @@ void tm_core_fill(lua_State *L) {
     {"raise", core_raise}, {"place", core_place}, {"has", core_has},
     {"set_flow", core_set_flow}, {"values", core_values}, {"param", core_param},
     {"env", core_env}, {"date", core_date}, {"script", core_script}, {"secret", core_secret},
-    {"metatable", core_metatable}, {"kind", core_kind},
+    {"metatable", core_metatable}, {"kind", core_kind}, {"exists", core_exists},
     {NULL, NULL},
   };
   luaL_setfuncs(L, functions, 0);
