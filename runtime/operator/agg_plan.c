@@ -1,5 +1,6 @@
 /* operator/agg_plan.c: the options of agg to a plan: columns and functions are bound, types come
- * out, equal inputs and equal filters become one. */
+ * out, equal inputs and equal filters become one. Columns of a result are keys, window_start and
+ * window_end where there is a window, aggregates. */
 #include "operator/agg_plan.h"
 
 #include "stage/apply.h"
@@ -8,6 +9,7 @@
 typedef struct binder {
   tm_bind *bind;
   tm_agg_plan *plan;
+  bool time_key;
   tm_error *err;
 } binder;
 
@@ -149,7 +151,8 @@ static int bind_aggregate(binder *b, const tm_value *entry, tm_aggregate *a) {
     a->by_type = b->plan->inputs[a->by].type;
   }
   if (bind_share(b, entry, a) < 0) return -1;
-  return tm_aggregate_set_type(a, b->plan->groups.key_count > 0, b->err);
+  bool grouped = b->plan->groups.key_count > 0 || b->plan->time == TM_AGG_WINDOWED;
+  return tm_aggregate_set_type(a, grouped && !b->plan->window.fill, b->err);
 }
 
 static int check_name(binder *b, const tm_schema *output, const char *name) {
@@ -166,7 +169,7 @@ static int bind_keys(binder *b, const tm_value *keys, tm_schema *output) {
   tm_agg_plan *plan = b->plan;
   uint32_t count = keys == NULL ? 0 : (uint32_t)keys->item_count;
   plan->keys = tm_arena_zero(b->bind->arena, (count + 1) * sizeof *plan->keys);
-  tm_type *types = tm_arena_zero(b->bind->arena, (count + 1) * sizeof *types);
+  tm_type *types = tm_arena_zero(b->bind->arena, (count + 2) * sizeof *types);
   if (plan->keys == NULL || types == NULL) return no_memory(b->err);
   for (uint32_t i = 0; i < count; i++) {
     const tm_value *key = &keys->items[i];
@@ -183,6 +186,21 @@ static int bind_keys(binder *b, const tm_value *keys, tm_schema *output) {
   }
   plan->groups.key_count = count;
   plan->groups.key_types = types;
+  if (b->time_key && plan->time != TM_AGG_TIMELESS) {
+    types[plan->groups.key_count++] = tm_type_of(TM_INT64);
+    plan->groups.timed = true;
+  }
+  return 0;
+}
+
+static int bind_window(binder *b, tm_schema *output) {
+  static const char *const names[] = {"window_start", "window_end"};
+  if (b->plan->time != TM_AGG_WINDOWED) return 0;
+  for (int i = 0; i < 2; i++) {
+    if (check_name(b, output, names[i]) < 0) return -1;
+    output->fields[output->count++] = (tm_field){.name = names[i], .type = b->plan->window.type};
+  }
+  b->plan->groups.gap = 2;
   return 0;
 }
 
@@ -208,42 +226,108 @@ static int bind_aggregates(binder *b, const tm_value *aggs, tm_schema *output) {
   return tm_group_plan_complete(&plan->groups, b->err);
 }
 
-/* "by store: sum(qty), count()" */
+/* "by store, in tumbling 10s: sum(qty), count()" */
 static const char *detail_of(const tm_bind *bind, const tm_agg_plan *plan) {
   const char *text = "";
-  for (uint32_t i = 0; i < plan->groups.key_count && text != NULL; i++) {
+  uint32_t keys = tm_group_plan_shown(&plan->groups);
+  bool windowed = plan->time == TM_AGG_WINDOWED;
+  for (uint32_t i = 0; i < keys && text != NULL; i++) {
     text = tm_arena_format(bind->arena, "%s%s%s", text, i == 0 ? "by " : ", ",
                            bind->output->fields[i].name);
   }
+  if (windowed && text != NULL) {
+    text = tm_arena_format(bind->arena, "%s%sin %s", text, keys > 0 ? ", " : "",
+                           plan->window.text);
+  }
   for (uint32_t i = 0; i < plan->groups.aggregate_count && text != NULL; i++) {
-    const char *before = i > 0 ? ", " : plan->groups.key_count > 0 ? ": " : "";
+    const char *before = i > 0 ? ", " : keys > 0 || windowed ? ": " : "";
     text = tm_arena_format(bind->arena, "%s%s%s", text, before, plan->groups.aggregates[i].text);
   }
   return text;
 }
 
-int tm_agg_bind(tm_bind *bind, tm_error *err) {
+/* ------------------------------------------------------------------ time */
+
+bool tm_agg_is_of_windows(const tm_bind *bind) {
+  const tm_value *keys = tm_value_get(bind->options, "keys");
+  const tm_rows_facts *facts = &bind->facts_in[0];
+  if (facts->time.kind == TM_NULLTYPE) return false;
+  for (size_t i = 0; keys != NULL && i < keys->item_count; i++) {
+    const char *name = keys->items[i].kind == TM_VALUE_TEXT ? keys->items[i].text : "";
+    int column = tm_schema_find(bind->inputs[0], name);
+    if (column < 0) continue;
+    if (column == facts->window_end) return true;
+    if (column == facts->window_start && facts->fixed_windows) return true;
+  }
+  return false;
+}
+
+static int bind_time(binder *b) {
+  tm_agg_plan *plan = b->plan;
+  if (tm_window_plan_kind(b->bind->options) >= 0) {
+    plan->time = TM_AGG_WINDOWED;
+    return tm_window_plan_read(b->bind, &plan->window, b->err);
+  }
+  plan->time = tm_agg_is_of_windows(b->bind) ? TM_AGG_OF_WINDOWS : TM_AGG_TIMELESS;
+  return 0;
+}
+
+/* What is known of the result. */
+static void set_facts(tm_bind *bind, const tm_agg_plan *plan) {
+  const tm_rows_facts *in = &bind->facts_in[0];
+  tm_rows_facts *out = &bind->facts_out;
+  uint32_t keys = tm_group_plan_shown(&plan->groups);
+  out->in_time_order = out->fixed_windows = false;
+  out->window_start = out->window_end = -1;
+  if (plan->time == TM_AGG_TIMELESS) {
+    out->time = tm_type_of(TM_NULLTYPE);
+  } else if (plan->time == TM_AGG_WINDOWED) {
+    out->time = plan->window.type;
+    out->window_start = (int)keys;
+    out->window_end = (int)keys + 1;
+    out->fixed_windows = plan->window.grid.kind != TM_WINDOW_CUMULATE;
+  } else {
+    out->fixed_windows = in->fixed_windows;
+    for (uint32_t i = 0; i < keys; i++) {
+      if ((int)plan->keys[i] == in->window_start) out->window_start = (int)i;
+      if ((int)plan->keys[i] == in->window_end) out->window_end = (int)i;
+    }
+  }
+}
+
+static int bind_all(tm_bind *bind, bool in_time, bool time_key, tm_error *err) {
   const tm_value *keys = tm_value_get(bind->options, "keys");
   const tm_value *aggs = tm_value_get(bind->options, "aggs");
   if (aggs == NULL || aggs->item_count == 0) {
     return tm_fail(err, TM_E_VALUE, "agg wants aggregates: agg { tm.count() }");
   }
   tm_agg_plan *plan = tm_arena_zero(bind->arena, sizeof *plan);
-  size_t columns = aggs->item_count + (keys == NULL ? 0 : keys->item_count);
+  size_t columns = aggs->item_count + (keys == NULL ? 0 : keys->item_count) + 2;
   tm_schema *output = tm_schema_create(bind->arena, (uint32_t)columns);
   if (plan == NULL || output == NULL) return no_memory(err);
   output->count = 0; /* grows as columns are known */
   plan->groups.arena = bind->arena;
-  binder b = {bind, plan, err};
-  if (bind_keys(&b, keys, output) < 0 || bind_aggregates(&b, aggs, output) < 0) return -1;
+  binder b = {bind, plan, time_key, err};
+  if (in_time && bind_time(&b) < 0) return -1;
+  if (bind_keys(&b, keys, output) < 0 || bind_window(&b, output) < 0 ||
+      bind_aggregates(&b, aggs, output) < 0) {
+    return -1;
+  }
   bind->plan = plan;
   bind->output = output;
   bind->order = TM_ORDER_NONE;
-  bind->wants_ordinals = plan->groups.wants_places;
+  bind->wants_ordinals = plan->groups.wants_places && bind->facts_in[0].time.kind == TM_NULLTYPE;
   uint64_t rows = bind->input_rows[0];
   bind->rows_estimate = plan->groups.key_count == 0 ? 1 : rows / 10 + (rows > 0);
   bind->detail = detail_of(bind, plan);
+  if (in_time) set_facts(bind, plan);
   return bind->detail == NULL ? no_memory(err) : 0;
+}
+
+int tm_agg_bind(tm_bind *bind, tm_error *err) { return bind_all(bind, false, false, err); }
+
+int tm_agg_bind_in_time(tm_bind *bind, bool time_key, tm_error *err) {
+  return bind_all(bind, true, time_key, err);
 }
 
 /* ------------------------------------------------------------------ what is needed */
@@ -262,7 +346,8 @@ void tm_agg_used(const tm_agg_plan *plan, const uint8_t *needed, uint8_t *inputs
                  uint8_t *filters) {
   for (uint32_t i = 0; i < plan->groups.aggregate_count; i++) {
     const tm_aggregate *a = &plan->groups.aggregates[i];
-    if (needed != NULL && !needed[plan->groups.key_count + i] && !may_raise(plan, a)) continue;
+    bool read = needed == NULL || needed[tm_group_plan_first(&plan->groups) + i];
+    if (!read && !may_raise(plan, a)) continue;
     if (a->input >= 0) inputs[a->input] = 1;
     if (a->by >= 0) inputs[a->by] = 1;
     if (a->filter >= 0) filters[a->filter] = 1;
@@ -271,10 +356,11 @@ void tm_agg_used(const tm_agg_plan *plan, const uint8_t *needed, uint8_t *inputs
 
 void tm_agg_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const *in) {
   const tm_agg_plan *plan = bind->plan;
-  for (uint32_t i = 0; i < plan->groups.key_count; i++) in[0][plan->keys[i]] = 1;
+  for (uint32_t i = 0; i < tm_group_plan_shown(&plan->groups); i++) in[0][plan->keys[i]] = 1;
   for (uint32_t i = 0; i < plan->groups.aggregate_count; i++) {
     const tm_aggregate *a = &plan->groups.aggregates[i];
-    if (!needed_out[plan->groups.key_count + i] && !may_raise(plan, a)) continue;
+    bool read = needed_out[tm_group_plan_first(&plan->groups) + i];
+    if (!read && !may_raise(plan, a)) continue;
     const int32_t inputs[] = {a->input, a->by};
     for (int k = 0; k < 2; k++) {
       if (inputs[k] < 0) continue;

@@ -102,7 +102,7 @@ static int apply_where(agg_rows *a, const tm_agg_input *input, tm_batch *batch, 
 
 int tm_agg_rows_open(tm_agg_rows *a, tm_batch *batch, tm_out *out, tm_error *err) {
   const tm_agg_plan *plan = a->plan;
-  for (uint32_t i = 0; i < plan->groups.key_count; i++) {
+  for (uint32_t i = 0; i < tm_group_plan_shown(&plan->groups); i++) {
     a->keys[i] = &batch->columns[plan->keys[i]];
   }
   for (uint32_t i = 0; i < plan->filter_count; i++) {

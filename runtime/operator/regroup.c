@@ -57,7 +57,7 @@ void tm_regroup_unshare(void *shared) {
 int tm_regroup_init(tm_regroup *r, const tm_stage_env *env, const tm_group_plan *plan,
                     const uint8_t *needed, tm_error *err) {
   *r = (tm_regroup){.env = env, .shared = env->shared, .plan = plan, .partition = env->lane};
-  r->needed = needed == NULL ? NULL : needed + plan->key_count;
+  r->needed = needed == NULL ? NULL : needed + tm_group_plan_first(plan);
   /* Charged to the shared budget: after the hand-over the table outlives the lane. */
   r->table = tm_group_table_create(r->shared->budget, plan, r->needed, err);
   return r->table == NULL ? -1 : 0;

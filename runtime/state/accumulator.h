@@ -22,7 +22,7 @@ typedef enum tm_part_kind {
   TM_PART_FLOAT_PRODUCTS, /* sum of value * by as floats: exact */
   TM_PART_LEAST,    /* of any type */
   TM_PART_GREATEST,
-  TM_PART_FIRST,    /* value at the first or last place in the source */
+  TM_PART_FIRST,    /* value at the first or last place: in time, else in the source */
   TM_PART_LAST,
   TM_PART_ARG_LEAST, /* value where `by` is least or greatest; the first of them */
   TM_PART_ARG_GREATEST,
@@ -44,6 +44,7 @@ typedef struct tm_part_rows {
   const tm_column *value, *by;  /* NULL where the spec has none */
   uint32_t groups_before;       /* groups that there were before these rows */
   uint32_t row_count;           /* of the columns, whether they count or not */
+  const int64_t *times;         /* by row: event time, which is a row's place; NULL: it is */
   const uint64_t *ordinals;     /* by row; NULL: arrival counts */
   uint64_t place;               /* source and file, in order; before the ordinal */
   uint64_t arrival;             /* rows that came before the batch */

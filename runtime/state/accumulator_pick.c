@@ -1,9 +1,9 @@
 /* state/accumulator_pick.c: one value a group, picked by its place: first and last in the source's
  * order, and the value where another column is least or greatest.
  *
- * A row's place is (source and file, line or record number), or its arrival where the source gives
- * none. first and last skip nulls. Where `by` is equal the first place wins. At one place (a join
- * makes several rows of one) the least value wins for first, arg_min and arg_max, the greatest for
+ * A row's place is its event time where rows have one, else (source and file, line or record
+ * number), else its arrival. first and last skip nulls. Where `by` is equal the first place wins. At one place (of
+ * equal time, or made of one by a join) the least value wins for first, arg_min and arg_max, the greatest for
  * last: so the pick never depends on the order in which rows or lanes come. */
 #include "state/accumulator_parts.h"
 
@@ -173,21 +173,33 @@ static bool pick_grow(tm_part *part, uint32_t capacity) {
   return tm_part_array(part, &p->picks, sizeof *p->picks, capacity);
 }
 
+/* Event times as words that compare unsigned, in `place`; without, the batch and the number in it.
+ * */
+static inline void set_place(pick *one, const tm_part_rows *in, uint32_t row) {
+  if (in->times != NULL) {
+    one->place = (uint64_t)in->times[row] ^ UINT64_C(1) << 63;
+    one->ordinal = 0;
+  } else {
+    one->place = in->ordinals != NULL ? in->place : 0;
+    one->ordinal = in->ordinals != NULL ? in->ordinals[row] : in->arrival + row;
+  }
+}
+
 /* first and last: nearly every row is decided by its place alone. Rows of a batch mostly ascend, so
  * last begins with the last one: a group's value is then replaced once a batch. */
 static bool add_by_place(pick_part *p, const tm_part_rows *in) {
   const bool last = p->part.spec->kind == TM_PART_LAST;
-  const uint64_t place = in->ordinals != NULL ? in->place : 0;
   for (uint32_t n = 0; n < in->rows.count; n++) {
     uint32_t i = last ? in->rows.count - 1 - n : n;
     uint32_t row = in->rows.rows != NULL ? in->rows.rows[i] : i;
     if (tm_column_is_null(in->value, row)) continue;
     pick *old = &p->picks[in->rows.groups != NULL ? in->rows.groups[i] : 0];
-    uint64_t ordinal = in->ordinals != NULL ? in->ordinals[row] : in->arrival + row;
-    bool same = place == old->place && ordinal == old->ordinal;
-    bool later = place != old->place ? place > old->place : ordinal > old->ordinal;
+    pick new = {.there = true};
+    set_place(&new, in, row);
+    bool same = new.place == old->place && new.ordinal == old->ordinal;
+    bool later = new.place != old->place ? new.place > old->place : new.ordinal > old->ordinal;
     if (old->there && !same && later != last) continue;
-    pick new = {.value = rank(in->value, row), .place = place, .ordinal = ordinal, .there = true};
+    new.value = rank(in->value, row);
     if (old->there && same && !is_better(&p->part, &new, old)) continue;
     if (!replace(p, old, &new)) return false;
   }
@@ -201,8 +213,7 @@ static bool pick_add(tm_part *part, const tm_part_rows *in) {
     uint32_t row = in->rows.rows != NULL ? in->rows.rows[i] : i;
     if (tm_column_is_null(in->by, row)) continue;
     pick new = {.by = rank_by(in->by, row), .there = true};
-    new.place = in->ordinals != NULL ? in->place : 0;
-    new.ordinal = in->ordinals != NULL ? in->ordinals[row] : in->arrival + row;
+    set_place(&new, in, row);
     new.is_null = tm_column_is_null(in->value, row);
     if (!new.is_null) new.value = rank(in->value, row);
     if (!offer(p, in->rows.groups != NULL ? in->rows.groups[i] : 0, &new)) return false;

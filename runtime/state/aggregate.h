@@ -44,7 +44,17 @@ typedef struct tm_group_plan {
   tm_part_spec *parts;      /* room for TM_AGGREGATE_PARTS_MAX an aggregate */
   tm_group_filter *filters; /* given are those of functions; room for one more an aggregate */
   bool wants_places;        /* some part goes by the place of a row in its source */
+  bool timed;               /* the last key is int64 and no column: it comes as batch->times */
+  uint32_t gap;             /* columns between keys and aggregates that the reader leaves alone */
 } tm_group_plan;
+
+/* Keys that are columns; the column of the first aggregate. */
+static inline uint32_t tm_group_plan_shown(const tm_group_plan *plan) {
+  return plan->key_count - plan->timed;
+}
+static inline uint32_t tm_group_plan_first(const tm_group_plan *plan) {
+  return tm_group_plan_shown(plan) + plan->gap;
+}
 
 /* The kind of a name. -1 with TM_E_VERB and a suggestion, or TM_E_UNSUPPORTED. */
 int tm_aggregate_find(const char *word, tm_error *err);

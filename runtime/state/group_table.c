@@ -7,6 +7,7 @@
 #include "state/group_table.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum {
   STEP_KEYS = 1 << 14,   /* keys in one step of sealing */
@@ -234,6 +235,7 @@ static bool add_to_part(tm_group_table *table, tm_part *part, const tm_group_row
     .by = spec->by < 0 ? NULL : in->inputs[spec->by],
     .groups_before = groups_before,
     .row_count = in->row_count,
+    .times = in->times,
     .ordinals = in->ordinals,
     .place = in->place,
     .arrival = table->arrived,
@@ -364,6 +366,17 @@ int tm_group_table_seal_step(tm_group_table *table, bool buckets, tm_error *err)
   return 0;
 }
 
+void tm_group_table_reopen(tm_group_table *table) {
+  assert(table->phase == SEAL_DONE && !table->merging);
+  tm_free(table->budget, table->bucket_ids, table->sealed_keys * sizeof *table->bucket_ids);
+  tm_free(table->budget, table->bucket_hashes, table->sealed_keys * sizeof *table->bucket_hashes);
+  table->bucket_ids = NULL;
+  table->bucket_hashes = NULL;
+  memset(table->starts, 0, sizeof table->starts);
+  table->sealed_keys = table->part_at = table->at = 0;
+  table->phase = SEAL_PARTS;
+}
+
 uint32_t tm_group_table_bucket_count(const tm_group_table *table, uint32_t first, uint32_t end) {
   assert(table->phase == SEAL_DONE && table->bucket_ids != NULL && first <= end);
   return table->starts[end] - table->starts[first];
@@ -465,9 +478,16 @@ static int select_quantiles(tm_group_table *table, uint32_t first, uint32_t coun
 
 int tm_group_table_read_keys(const tm_group_table *table, uint32_t first, uint32_t count,
                              tm_batch *out) {
-  for (uint32_t k = 0; k < table->plan->key_count; k++) {
+  const tm_group_plan *plan = table->plan;
+  uint32_t shown = tm_group_plan_shown(plan);
+  for (uint32_t k = 0; k < shown; k++) {
     if (tm_key_table_read(table->keys, k, first, NULL, count, out, k) < 0) return -1;
   }
+  if (!plan->timed) return 0;
+  const tm_column times = tm_key_table_view(table->keys, shown);
+  out->times = tm_batch_alloc(out, (count + 1) * sizeof *out->times);
+  if (out->times == NULL) return -1;
+  if (count > 0) memcpy(out->times, (int64_t *)times.data + first, count * sizeof *out->times);
   return 0;
 }
 
@@ -481,7 +501,7 @@ static int read_columns(tm_group_table *table, uint32_t first, uint32_t count, t
     if (tm_aggregate_read(&plan->aggregates[i], table->parts, first, count,
                           table->quantiles == NULL ? NULL : table->quantiles + row,
                           table->there == NULL ? NULL : table->there + row, batch,
-                          plan->key_count + i, err) < 0) {
+                          tm_group_plan_first(plan) + i, err) < 0) {
       return -1;
     }
   }
@@ -492,7 +512,7 @@ int tm_group_table_read_step(tm_group_table *table, uint32_t first, uint32_t cou
                              const tm_schema *schema, tm_budget *budget, tm_batch **out,
                              tm_error *err) {
   assert(table->phase == SEAL_DONE && first + count <= tm_group_table_count(table));
-  assert(schema->count == table->plan->key_count + table->plan->aggregate_count);
+  assert(schema->count == tm_group_plan_first(table->plan) + table->plan->aggregate_count);
   int more = select_quantiles(table, first, count, err);
   if (more != 0) return more;
   table->read_aggregate = table->read_group = 0;

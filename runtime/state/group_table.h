@@ -25,6 +25,7 @@ typedef struct tm_group_rows {
   uint32_t row_count;   /* of the columns */
   const uint32_t *const *filter_rows; /* for each function: those of `rows` for which it holds */
   const uint32_t *filter_counts;
+  const int64_t *times;     /* by row: event time; NULL: rows count in the order of their source */
   const uint64_t *ordinals; /* by row; NULL: rows count in the order of their arrival */
   uint64_t place;           /* of the batch: source and file */
 } tm_group_rows;
@@ -40,14 +41,18 @@ int tm_group_table_settle_step(tm_group_table *table, tm_error *err);
 /* Nothing is added afterwards. `buckets` for tables that will be merged. */
 int tm_group_table_seal_step(tm_group_table *table, bool buckets, tm_error *err);
 
+/* Takes in more after all; of a table whose parts are all numbers of their own (counts, sums, least
+ * and greatest of fixed width). */
+void tm_group_table_reopen(tm_group_table *table);
+
 /* Groups of a table sealed with buckets in buckets first … end-1. */
 uint32_t tm_group_table_bucket_count(const tm_group_table *table, uint32_t first, uint32_t end);
 /* Takes in those groups of `from`; the same arguments until it says 0. */
 int tm_group_table_merge_step(tm_group_table *table, const tm_group_table *from, uint32_t first,
                               uint32_t end, tm_error *err);
 
-/* Groups first … first+count-1 of a sealed table as a batch: keys, then aggregates, of `schema`.
- * The same arguments until it says 0 and *out is set. */
+/* Groups first … first+count-1 of a sealed table as a batch: keys, then aggregates, of `schema`;
+ * the columns of a gap are left empty. The same arguments until it says 0 and *out is set. */
 int tm_group_table_read_step(tm_group_table *table, uint32_t first, uint32_t count,
                              const tm_schema *schema, tm_budget *budget, tm_batch **out,
                              tm_error *err);
