@@ -22,12 +22,12 @@ typedef struct tm_window_shape {
 
 typedef struct tm_window_slices tm_window_slices;
 
-/* What one row meets. */
+/* What rows of a slice meet. */
 typedef enum tm_slice_answer {
-  TM_SLICE_FAILED = -1,
-  TM_SLICE_TAKES,      /* *out takes the row */
-  TM_SLICE_LATE,       /* all its windows are closed by its own mark */
-  TM_SLICE_AFTER_IDLE, /* they have fired, though its own mark would let it in */
+  TM_SLICE_PLAIN,      /* none of its windows is closed; so are those of later slices */
+  TM_SLICE_EXTRA,      /* some are, for them or for all */
+  TM_SLICE_LATE,       /* all are closed by the row's own mark */
+  TM_SLICE_AFTER_IDLE, /* all have fired, though its own mark would let it in */
 } tm_slice_answer;
 
 /* Plan, shape and needed live as long. NULL when out of memory. */
@@ -36,14 +36,15 @@ tm_window_slices *tm_window_slices_create(tm_budget *budget, const tm_group_plan
                                           tm_error *err);
 void tm_window_slices_destroy(tm_window_slices *slices); /* NULL is a no-op */
 
-/* The slice that an instant lies in; as long as nothing else is asked for, also its place in
- * memory. */
+/* The slice that an instant lies in. */
 tm_window tm_window_slices_slice(tm_window_slices *slices, int64_t time_us);
-/* Whether all rows of [slice) whose marks are at most mark_us can be added to its own table. */
-bool tm_window_slices_is_plain(tm_window_slices *slices, tm_window slice, int64_t mark_us);
-/* The table for rows of one slice and of equal (or, where it is plain, lesser) marks. */
-tm_slice_answer tm_window_slices_find(tm_window_slices *slices, tm_window slice, int64_t mark_us,
-                                      tm_group_table **out, tm_error *err);
+/* Of rows of one slice, whose marks are at most mark_us. */
+tm_slice_answer tm_window_slices_judge(tm_window_slices *slices, tm_window slice,
+                                       int64_t mark_us);
+/* The table for rows that are PLAIN with that mark, or for one that is EXTRA. Good until the next
+ * call. NULL with err. */
+tm_group_table *tm_window_slices_find(tm_window_slices *slices, tm_window slice, int64_t mark_us,
+                                      tm_error *err);
 
 /* Time has come to watermark_us: windows that end by then can be fired. */
 void tm_window_slices_advance(tm_window_slices *slices, int64_t watermark_us);
