@@ -1,4 +1,4 @@
-/* operator/process_plan.c: binding a process step: its key, the types of its state, its functions. */
+/* operator/process_plan.c: binding a process step: its key, the types of its state, functions. */
 #include "operator/process_plan.h"
 
 #include <ctype.h>
@@ -165,8 +165,8 @@ int tm_process_plan_bind(tm_bind *bind, tm_error *err) {
   if (p == NULL) return no_memory(err);
   if (bind->facts_in[0].changelog) {
     tm_fail(err, TM_E_JOB, "process cannot take rows that may be taken back");
-    return tm_error_help(err, "put it before the step that changes its rows, or group that one in a "
-                         "window, whose rows are final");
+    return tm_error_help(err, "put it before the step that changes its rows, or group that one in "
+                         "a window, whose rows are final");
   }
   if (ddl == NULL) {
     tm_fail(err, TM_E_VALUE, "process needs emits, the columns and types of what it emits");

@@ -120,7 +120,7 @@ static uint32_t find(lua_State *L, const view *v, int index) {
   }
   tm_error *e = tm_host_error_push(L);
   if (key != NULL) tm_process_unknown_state(v->plan, key, e);
-  else tm_fail(e, TM_E_FIELD, "a state has fields by name only, not by %s", luaL_typename(L, index));
+  else tm_fail(e, TM_E_FIELD, "state has fields by name only, not by %s", luaL_typename(L, index));
   tm_host_throw(L);
   return 0;
 }
@@ -170,7 +170,8 @@ static int state_text(lua_State *L) {
 /* ------------------------------------------------------------------ assigning lists and maps */
 
 /* A table that is none of ours; false: it is the very list or map, and so assigned already. */
-static bool is_plain(lua_State *L, const view *v, uint32_t field, int index, const char *metatable) {
+static bool is_plain(lua_State *L, const view *v, uint32_t field, int index,
+                     const char *metatable) {
   const tm_state_field *f = &v->plan->fields[field];
   const collection *c = luaL_testudata(L, index, metatable);
   if (c != NULL && c->field == field && c->view == v) return false;
@@ -348,8 +349,10 @@ static int map_pairs(lua_State *L) {
   tm_keyed_state *s = state_of(L, c->view);
   uint32_t count = tm_keyed_state_map_count(s, c->field), at = 0, n = 0;
   tm_str *keys = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *keys, 0);
-  for (const tm_text_entry *e; (e = tm_keyed_state_map_next(s, c->field, &at)) != NULL && n < count;) {
-    keys[n++] = e->key;
+  while (n < count) {
+    const tm_text_entry *entry = tm_keyed_state_map_next(s, c->field, &at);
+    if (entry == NULL) break;
+    keys[n++] = entry->key;
   }
   if (n > 1) qsort(keys, n, sizeof *keys, compare_keys);
   lua_createtable(L, n < 64 ? (int)n : 64, 0);
