@@ -38,6 +38,16 @@ typedef struct writing_end {
 
 /* ---------------------------------------------------------------- bind */
 
+/* The others write while they are read (live_write.c). */
+static bool write_serves(const tm_bind *bind) {
+  const char *path = tm_value_text(bind->options, "path", "");
+  bool standard = strcmp(bind->verb, "stdout") == 0 || strcmp(path, "-") == 0;
+  const tm_rows_facts *facts = &bind->facts_in[0];
+  bool dated = bind->input_count > 0 && facts->time.kind != TM_NULLTYPE &&
+               tm_value_get(bind->options, TM_DATED_PATH) != NULL;
+  return standard || !bind->job->stream || (facts->bounded && !dated);
+}
+
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "writing: out of memory"); }
 
 static int bind_stdout(tm_bind *bind, write_plan *plan, tm_error *err) {
@@ -192,6 +202,7 @@ const tm_stage tm_stage_write = {
   .summary = "write a file, or stdout",
   .inputs = 1,
   .sink = true,
+  .serves = write_serves,
   .bind = write_bind,
   .share = write_share,
   .open = write_open,

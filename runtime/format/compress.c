@@ -230,40 +230,53 @@ void tm_compress_destroy(tm_compress *c) {
   tm_free(c->budget, c, sizeof *c);
 }
 
+typedef enum push { GOES_ON, FLUSHES, ENDS } push;
+
 /* One step into the room that `out` has; *more says whether another is needed. */
-static int step_gzip(tm_compress *c, bool last, tm_bytes *out, bool *more, tm_error *err) {
+static int step_gzip(tm_compress *c, push how, tm_bytes *out, bool *more, tm_error *err) {
+  static const int flush[] = {Z_NO_FLUSH, Z_SYNC_FLUSH, Z_FINISH};
   size_t room = out->capacity - out->size;
   if (room > CHUNK_BYTES) room = CHUNK_BYTES;
   c->gzip.next_out = out->data + out->size;
   c->gzip.avail_out = (uInt)room;
-  int result = deflate(&c->gzip, last ? Z_FINISH : Z_NO_FLUSH);
+  int result = deflate(&c->gzip, flush[how]);
   out->size += room - c->gzip.avail_out;
   if (result == Z_STREAM_ERROR) return no_memory(err);
-  *more = last ? result != Z_STREAM_END : c->gzip.avail_in > 0 || c->gzip.avail_out == 0;
+  *more = how == ENDS ? result != Z_STREAM_END : c->gzip.avail_in > 0 || c->gzip.avail_out == 0;
   return 0;
 }
 
-static int step_zstd(tm_compress *c, ZSTD_inBuffer *in, bool last, tm_bytes *out, bool *more,
+static int step_zstd(tm_compress *c, ZSTD_inBuffer *in, push how, tm_bytes *out, bool *more,
                      tm_error *err) {
+  static const ZSTD_EndDirective flush[] = {ZSTD_e_continue, ZSTD_e_flush, ZSTD_e_end};
   ZSTD_outBuffer to = {out->data, out->capacity, out->size};
-  size_t left = ZSTD_compressStream2(c->zstd, &to, in, last ? ZSTD_e_end : ZSTD_e_continue);
+  size_t left = ZSTD_compressStream2(c->zstd, &to, in, flush[how]);
   out->size = to.pos;
   if (ZSTD_isError(left)) return no_memory(err);
-  *more = last ? left > 0 : in->pos < in->size;
+  *more = how == GOES_ON ? in->pos < in->size : left > 0;
   return 0;
 }
 
-int tm_compress_run(tm_compress *c, const void *in, size_t size, bool last, tm_bytes *out,
-                    tm_error *err) {
+static int run(tm_compress *c, const void *in, size_t size, push how, tm_bytes *out,
+               tm_error *err) {
   ZSTD_inBuffer from = {in, size, 0};
   bool more = true;
   c->gzip.next_in = (uint8_t *)(uintptr_t)in;
   c->gzip.avail_in = (uInt)size;
   while (more) {
     if (!tm_bytes_reserve(out, CHUNK_BYTES)) return no_memory(err);
-    int done = c->kind == TM_COMPRESSION_GZIP ? step_gzip(c, last, out, &more, err)
-                                              : step_zstd(c, &from, last, out, &more, err);
+    int done = c->kind == TM_COMPRESSION_GZIP ? step_gzip(c, how, out, &more, err)
+                                              : step_zstd(c, &from, how, out, &more, err);
     if (done < 0) return -1;
   }
   return 0;
+}
+
+int tm_compress_run(tm_compress *c, const void *in, size_t size, bool last, tm_bytes *out,
+                    tm_error *err) {
+  return run(c, in, size, last ? ENDS : GOES_ON, out, err);
+}
+
+int tm_compress_flush(tm_compress *c, tm_bytes *out, tm_error *err) {
+  return run(c, NULL, 0, FLUSHES, out, err);
 }

@@ -35,6 +35,8 @@ tm_compress *tm_compress_create(tm_budget *budget, tm_compression kind, tm_error
 /* Appends what comes out to `out`; `last` ends the stream. 0 or -1. */
 int tm_compress_run(tm_compress *c, const void *in, size_t size, bool last, tm_bytes *out,
                     tm_error *err);
+/* Everything that went in can be read from what has come out; the stream goes on. */
+int tm_compress_flush(tm_compress *c, tm_bytes *out, tm_error *err);
 void tm_compress_destroy(tm_compress *c);
 
 #endif
