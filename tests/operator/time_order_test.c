@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "tests/support/fixture.h"
-#include "tests/support/stage_harness.h"
+#include "tests/support/stage_driver.h"
 
 TestSuite(time_order, .init = setup, .fini = teardown);
 
@@ -183,79 +183,36 @@ Test(time_order, says_what_it_makes) {
 
 /* ---------------------------------------------------------------- by hand */
 
-/* One instance, driven step by step. */
-typedef struct driver {
-  tm_bind bind;
-  tm_ledger ledger;
-  tm_stage_env env;
-  void *self;
-  tm_arena scratch;
-  const tm_stage *stage;
-} driver;
-
-static driver open_by_hand(const harness_case *c) {
-  driver d = {.stage = tm_stage_find("time_order", TM_ROLE_STEP)};
-  tm_error err = {0};
-  cr_assert_eq(harness_bind(c, &arena, 2048, &d.bind, &err), 0);
-  tm_arena_init(&d.scratch, budget);
-  return d;
-}
-
-static void start(driver *d) {
-  tm_error err = {0};
-  d->env = (tm_stage_env){.bind = &d->bind, .budget = budget, .lanes = 1, .ledger = &d->ledger};
-  cr_assert_eq(d->stage->open(&d->env, &d->self, &err), 0);
-}
-
-static void stop(driver *d) {
-  d->stage->close(d->self);
-  tm_arena_deinit(&d->scratch);
-}
-
-static tm_batch *timed(const tm_schema *schema, const char *text, int64_t mark) {
-  tm_batch *batch = rows_batch(budget, schema, text);
-  batch->times = batch->columns[0].data;
-  batch->marks = tm_batch_alloc(batch, (batch->rows + 1) * sizeof *batch->marks);
-  for (uint32_t i = 0; i < batch->rows; i++) batch->marks[i] = mark;
-  return batch;
-}
-
 Test(time_order, after_idle_time_a_row_is_late_for_the_watermark) {
-  tm_batch *table = rows_batch(budget, rows_schema(&arena, "at timestamp not null, i int32"), "");
+  const tm_schema *schema = rows_schema(&arena, "at timestamp not null, i int32");
+  tm_batch *table = rows_batch(budget, schema, "");
   harness_case c = case_of(table, 0, true);
-  driver d = open_by_hand(&c);
-  start(&d);
-  tm_error err = {0};
-  tm_out out = tm_out_make(&d.scratch);
-  cr_assert_eq(d.stage->push(d.self, 0, timed(table->schema, "100|1\n120|2", TM_TIME_NONE), &out,
-                             &err), TM_FLOW_INPUT);
-  cr_expect_null(out.main);
-  cr_assert_eq(d.stage->advance(d.self, 0, 110, &out, &err), TM_FLOW_INPUT);
-  cr_assert_not_null(out.main);
-  cr_expect_eq(out.main->selected, 1);
-  cr_expect_eq(out.main->times[0], 100);
-  cr_expect_eq(out.watermark_us, 110);
-  tm_batch_release(out.main);
-  out = tm_out_make(&d.scratch);
-  cr_assert_eq(d.stage->push(d.self, 0, timed(table->schema, "109|3\n110|4\n89|5", 90), &out, &err),
-               TM_FLOW_INPUT);
-  cr_assert_eq(out.reject_count, 2);
-  cr_expect_eq(out.rejects[0].reason, TM_REASON_LATE_AFTER_IDLE);
-  cr_expect_eq(out.rejects[0].event_time_us, 109);
-  cr_expect_eq(out.rejects[0].watermark_us, 110);
-  cr_expect_str_eq(out.rejects[0].message,
+  stage_driver *d = stage_driver_open(&c);
+  stage_driver_push(d, rows_batch(d->budget, schema, "100|1\n120|2"), TM_TIME_NONE);
+  cr_expect_eq(d->given, 0);
+  stage_driver_advance(d, 110);
+  cr_expect_eq(d->given, 1);
+  cr_expect_eq(d->watermark_us, 110);
+  stage_driver_restart(d);
+  stage_driver_push(d, rows_batch(d->budget, schema, "109|3\n110|4\n89|5"), 90);
+  cr_assert_eq(d->out.reject_count, 2);
+  const tm_reject *idle = &d->out.rejects[0], *late = &d->out.rejects[1];
+  cr_expect_eq(idle->reason, TM_REASON_LATE_AFTER_IDLE);
+  cr_expect_eq(idle->event_time_us, 109);
+  cr_expect_eq(idle->watermark_us, 110);
+  cr_expect_str_eq(idle->message,
                    "its time 1970-01-01T00:00:00.000109Z is behind the watermark "
                    "1970-01-01T00:00:00.000110Z, which went on while its partition was idle");
-  cr_expect_eq(out.rejects[1].reason, TM_REASON_LATE);
-  cr_expect_eq(out.rejects[1].watermark_us, 90);
-  cr_expect_str_eq(out.rejects[1].message, "its time 1970-01-01T00:00:00.000089Z is behind the "
-                                           "watermark 1970-01-01T00:00:00.000090Z");
-  cr_assert_eq(d.stage->finish(d.self, 0, &out, &err), TM_FLOW_FINISHED);
-  cr_assert_eq(out.main->selected, 2);
-  cr_expect_eq(out.main->times[0], 110);
-  cr_expect_eq(out.main->times[1], 120);
-  tm_batch_release(out.main);
-  stop(&d);
+  cr_expect_eq(late->reason, TM_REASON_LATE);
+  cr_expect_eq(late->watermark_us, 90);
+  cr_expect_str_eq(late->message, "its time 1970-01-01T00:00:00.000089Z is behind the "
+                                  "watermark 1970-01-01T00:00:00.000090Z");
+  stage_driver_finish(d);
+  cr_assert_eq(d->rows.count, 3);
+  cr_expect_str_eq(d->rows.texts[0], "100|1 @100");
+  cr_expect_str_eq(d->rows.texts[1], "110|4 @110");
+  cr_expect_str_eq(d->rows.texts[2], "120|2 @120");
+  stage_driver_close(d);
   tm_batch_release(table);
 }
 
@@ -265,33 +222,24 @@ Test(time_order, memory_follows_the_disorder) {
   const tm_schema *schema = rows_schema(&arena, "at timestamp not null, s string");
   tm_batch *table = rows_batch(budget, schema, "");
   harness_case c = case_of(table, 0, true);
-  driver d = open_by_hand(&c);
-  start(&d);
+  stage_driver *d = stage_driver_open(&c);
   rows_random random = rows_seed(1);
-  tm_error err = {0};
-  uint64_t passed = 0, most = 0;
+  uint64_t most = 0;
+  d->quiet = true;
   for (int n = 0; n < BATCHES; n++) {
-    tm_batch *batch = rows_blank(budget, schema, n % 2 == 0 ? ROWS : 100);
-    batch->times = batch->columns[0].data;
+    tm_batch *batch = rows_blank(d->budget, schema, n % 2 == 0 ? ROWS : 100);
+    int64_t *times = batch->columns[0].data;
     for (uint32_t i = 0; i < batch->rows; i++) {
       bool ahead = rows_chance(&random, 1);
-      batch->times[i] = (int64_t)n * ROWS + (ahead ? 50000 : rows_below(&random, ROWS));
+      times[i] = (int64_t)n * ROWS + (ahead ? 50000 : rows_below(&random, ROWS));
       rows_set(batch, 1, i, "a text that is longer than twelve bytes");
     }
-    tm_out out = tm_out_make(&d.scratch);
-    cr_assert_eq(d.stage->push(d.self, 0, batch, &out, &err), TM_FLOW_INPUT);
-    tm_flow flow = d.stage->advance(d.self, 0, (int64_t)n * ROWS, &out, &err);
-    for (;;) {
-      passed += out.main != NULL ? out.main->selected : 0;
-      tm_batch_release(out.main);
-      out = tm_out_make(&d.scratch);
-      if (flow == TM_FLOW_INPUT) break;
-      flow = d.stage->resume(d.self, &out, &err);
-    }
-    most = tm_budget_used(budget) > most ? tm_budget_used(budget) : most;
+    stage_driver_push(d, batch, TM_TIME_NONE);
+    stage_driver_advance(d, (int64_t)n * ROWS);
+    most = tm_budget_used(d->budget) > most ? tm_budget_used(d->budget) : most;
   }
-  cr_expect_gt(passed, 500000);
+  cr_expect_gt(d->given, 500000);
   cr_expect_lt(most, 6 << 20, "%llu bytes", (unsigned long long)most);
-  stop(&d);
+  stage_driver_close(d);
   tm_batch_release(table);
 }

@@ -1,0 +1,12 @@
+/* operator/dedup.h: the options of dedup, which dedup.c and dedup_last.c share. */
+#ifndef TM_OPERATOR_DEDUP_H
+#define TM_OPERATOR_DEDUP_H
+
+#include "operator/keep_first.h"
+
+extern const tm_option tm_dedup_options[];
+
+/* keep = "last"; anything else is the other stage's. */
+bool tm_dedup_keeps_last(const tm_bind *bind);
+
+#endif
