@@ -1,4 +1,4 @@
-/* tests/operator/dedup_test.c: dedup and once, against a reference that looks at all rows before. */
+/* tests/operator/dedup_test.c: dedup and once, against a reference that goes through all rows. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
