@@ -104,8 +104,35 @@ def bench_window():
     return results
 
 
+def bench_latency():
+    """One event, TCP to the window that it closes to TCP, at a steady rate; no peer."""
+    client = _compiled("latency")
+    results = []
+    for rate in (100, 1000, 10000):
+        figures = _latency_of(client, events=10 * rate if rate > 500 else 2000, rate=rate)
+        results.append({"name": f"latency, {rate} events/s", "microseconds": figures,
+                        "limit_us": {"p50": 200, "p99": 1000} if rate == 1000 else None})
+    return results
+
+
+def _latency_of(client, events, rate):
+    """p50, p90, p99 and the greatest, in microseconds from the intended time of sending."""
+    measuring = subprocess.Popen([client, str(events), str(rate)], stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, text=True)
+    out = measuring.stdout.readline().strip()
+    command = [binary(), "run", JOBS / "latency.lua", "--workers", "1", "--param", f"out={out}"]
+    job = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
+    port = next(line for line in job.stderr if "listening on" in line).rsplit(":", 1)[1]
+    figures, _ = measuring.communicate(port)
+    job.kill()
+    job.communicate()
+    if measuring.returncode != 0:
+        raise SystemExit("latency: results are missing")
+    return dict(zip(("p50", "p90", "p99", "max"), map(float, figures.split())))
+
+
 BENCHES = {"csv": bench_csv, "ndjson": bench_ndjson, "tpch": bench_tpch, "start": bench_start,
-           "window": bench_window}
+           "window": bench_window, "latency": bench_latency}
 
 
 def _generated(kind):
@@ -113,14 +140,20 @@ def _generated(kind):
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / f"{kind}-{ROWS[kind]}.{kind}"
     if not file.exists():
-        compiler = os.environ.get("CC") or shutil.which("cc") or "gcc"
-        generator, source = FOLDER / "generate", ROOT / "tests" / "bench" / "generate.c"
-        subprocess.run([compiler, "-std=gnu17", "-O2", source, "-o", generator], check=True)
+        generator = _compiled("generate")
         partial = file.with_suffix(".partial")
         subprocess.run([generator, kind, ROWS[kind], partial], check=True)
         partial.rename(file)
     measure.read_through(file)
     return file
+
+
+def _compiled(name):
+    """A program of this folder that is one file of C."""
+    compiler = os.environ.get("CC") or shutil.which("cc") or "gcc"
+    program, source = FOLDER / name, ROOT / "tests" / "bench" / f"{name}.c"
+    subprocess.run([compiler, "-std=gnu17", "-O2", source, "-o", program], check=True)
+    return program
 
 
 def _ours(script, *flags, **parameters):
@@ -194,11 +227,22 @@ def _show(results):
     head = f"{'work':<28}{'contender':<10}{'min s':>8}{'median':>8}{'CPU s':>8}{'no start':>9}"
     print(f"\n{head}   ratio of medians: wall, CPU, to peer without start-up")
     for result in results:
+        if "microseconds" in result:
+            print(f"{result['name']:<28}{_latency_text(result)}")
+            continue
         for name, f in result.get("contenders", {}).items():
             inner = f"{f['without_start_median']:9.3f}" if "without_start_median" in f else " " * 9
             times = f"{f['wall_min']:8.3f}{f['wall_median']:8.3f}{f['cpu_median']:8.3f}{inner}"
             print(f"{result['name']:<28}{name:<10}{times}")
         print(f"{result['name']:<28}{_verdict(result)}")
+
+
+def _latency_text(result):
+    figures = result["microseconds"]
+    text = ", ".join(f"{name} {value:.0f}" for name, value in figures.items()) + " µs"
+    for name, limit in (result["limit_us"] or {}).items():
+        text += f"   goal {name} {limit}: {'met' if figures[name] <= limit else 'MISSED'}"
+    return text
 
 
 def _verdict(result):
