@@ -43,12 +43,16 @@ static int place_pairs(const tm_join_pairs *p, tm_batch *both) {
 
 static int gather_kept(const tm_join_pairs *p, uint32_t column, const uint32_t *ids,
                        uint32_t count, tm_batch *out, uint32_t out_column) {
+  if (p->pool != NULL) {
+    return tm_row_pool_gather(p->pool, column, ids, count, false, out, out_column);
+  }
   return tm_row_store_gather(p->chunks, column, ids, NULL, count, false, out, out_column);
 }
 
+/* Refused pairs are shown whole. */
 static bool reads(const tm_join_pairs *p, uint32_t column) {
   const tm_function *f = p->plan->where;
-  if (p->env->bind->rejects) return true;
+  if (p->env->bind->rejects && !p->env->bind->skip_rejects) return true;
   for (uint32_t k = 0; k < f->column_count; k++) {
     if (f->columns[k] == column) return true;
   }
@@ -164,6 +168,14 @@ static void *gather_words(tm_batch *out, const void *from, const uint32_t *rows,
   return to;
 }
 
+static void kept_times(const tm_join_pairs *p, const uint32_t *ids, uint32_t count, int64_t *out) {
+  if (p->pool == NULL) {
+    tm_row_store_times(p->chunks, ids, count, out);
+    return;
+  }
+  for (uint32_t i = 0; i < count; i++) out[i] = *(int64_t *)tm_row_pool_head(p->pool, ids[i]);
+}
+
 /* The later of both sides' times, as far as they are there. */
 static bool make_times(const tm_join_pairs *p, tm_batch *out, const uint32_t *rows,
                        const uint32_t *ids, uint32_t count) {
@@ -171,7 +183,7 @@ static bool make_times(const tm_join_pairs *p, tm_batch *out, const uint32_t *ro
   int64_t *times = tm_batch_alloc(out, (count + 1) * sizeof *times);
   if (times == NULL) return false;
   bool kept = ids != NULL && p->plan->side_timed[p->kept];
-  if (kept) tm_row_store_times(p->chunks, ids, count, times);
+  if (kept) kept_times(p, ids, count, times);
   bool probes = rows != NULL && p->batch->times != NULL;
   for (uint32_t i = 0; i < count; i++) {
     int64_t least = kept ? times[i] : TM_TIME_NONE;

@@ -1,17 +1,20 @@
 /* operator/join_pairs.h: pairs of rows that match, and the batches that they become.
  *
  * One side's rows lie in a batch that probes, the other's are kept and have ids. Pairs are gathered
- * a slice at a time, at most a batch of them, so that a row with a million matches stalls nobody. */
+ * a slice at a time, at most a batch of them, so that a row with a million matches stalls nobody.
+ */
 #ifndef TM_OPERATOR_JOIN_PAIRS_H
 #define TM_OPERATOR_JOIN_PAIRS_H
 
 #include "operator/join_plan.h"
+#include "state/row_pool.h"
 
 typedef struct tm_join_pairs {
   const tm_stage_env *env;
   const join_plan *plan;
   uint32_t kept;          /* the port whose rows have ids */
-  const tm_chunk *chunks; /* where they lie */
+  const tm_chunk *chunks; /* where they lie; or */
+  const tm_row_pool *pool; /* where they come and go; the head of a row begins with its time */
   tm_batch *batch;        /* of the other port; borrowed. NULL: no row probes */
   tm_schema *both;        /* columns of both sides, in the batch's arena; NULL: not made yet */
   /* the slice */

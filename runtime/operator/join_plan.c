@@ -255,7 +255,7 @@ static void bind_facts(tm_bind *bind, join_plan *p) {
   out->window_start = out->window_end = -1;
 }
 
-/* Columns of an upstream window of the left side, where each row comes no later than its left row. */
+/* Columns of an upstream window of the left side, where each row comes when its left row comes. */
 static void pass_windows(tm_bind *bind, const join_plan *p) {
   const tm_rows_facts *in = &bind->facts_in[0];
   if (p->outer_right) return;

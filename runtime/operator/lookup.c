@@ -4,7 +4,8 @@
  * it, and shared by all lanes. No key is in it twice (that is an error of the run), so a row stays
  * one row: it goes on with the table's columns beside its own, in its place, with its time, mark,
  * ordinal and weight; nothing of the left side is copied. A row that finds nothing is refused as
- * no_match, or comes with nulls (miss = "keep"), or goes (miss = "drop"). A null key finds nothing. */
+ * no_match, or comes with nulls (miss = "keep"), or goes (miss = "drop"). A null key finds
+ * nothing. */
 #include <string.h>
 
 #include "format/cell_text.h"

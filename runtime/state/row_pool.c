@@ -29,7 +29,9 @@ static uint32_t place_columns(tm_row_pool *p, const uint8_t *kept, uint32_t at) 
   return at;
 }
 
-static size_t places_bytes(const tm_row_pool *p) { return (p->schema->count + 1) * sizeof(uint32_t); }
+static size_t places_bytes(const tm_row_pool *p) {
+  return (p->schema->count + 1) * sizeof(uint32_t);
+}
 
 int tm_row_pool_init(tm_row_pool *p, tm_budget *budget, const tm_schema *schema,
                      const uint8_t *kept, uint32_t head_bytes) {

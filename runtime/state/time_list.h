@@ -36,7 +36,8 @@ static inline uint32_t tm_time_list_rows(const tm_time_list *list) {
   return list->count - list->gaps;
 }
 
-/* Behind all others where it belongs there: 1. 0: it does not, and must be merged in. -1: memory. */
+/* Behind all others where it belongs there: 1. 0: it does not, and must be merged in. -1:
+ * memory. */
 int tm_time_list_append(tm_time_list *list, tm_budget *budget, int64_t time_us, uint32_t id);
 /* Sorts the strays, and merges each into its list. 0 or -1 (memory). */
 int tm_time_list_merge(tm_time_stray *strays, uint32_t count, tm_budget *budget);

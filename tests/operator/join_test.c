@@ -29,7 +29,8 @@ static void check_kinds(wish w, bool sweep) {
   for (w.kind = 0; w.kind < KINDS; w.kind++) {
     for (uint32_t build = 0; build < 2; build++) {
       char label[64];
-      (void)snprintf(label, sizeof label, "%s, %s built", join_kinds[w.kind], build ? "right" : "left");
+      (void)snprintf(label, sizeof label, "%s, %s built", join_kinds[w.kind],
+                     build ? "right" : "left");
       harness_case c = case_of(&w, build);
       rows_list expected = join_expect(&w, join_output(&c, &arena));
       harness_expected e = {.rows = &expected, .label = label};

@@ -59,8 +59,10 @@ static const char *const timed = "id int64, n int32, at timestamp not null";
 
 /* Both sides, or one of them, have event time; which kinds then have it too. */
 Test(join_time, the_later_of_two_times) {
-  static const char *const lefts[] = {"id int64, n int32, at timestamp not null", "id int64, n int32"};
-  static const char *const rights[] = {"id int64, at timestamp not null, m int32", "id int64, m int32"};
+  static const char *const lefts[] = {"id int64, n int32, at timestamp not null",
+                                      "id int64, n int32"};
+  static const char *const rights[] = {"id int64, at timestamp not null, m int32",
+                                       "id int64, m int32"};
   for (int stream = 0; stream < 2; stream++) {
     for (int i = 0; i < 3; i++) {
       join_wish w = {.left = table_of(lefts[i & 1], 14, 1 + i), .keys = {{"id", "id"}},

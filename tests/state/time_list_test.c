@@ -1,4 +1,5 @@
-/* tests/state/time_list_test.c: lists of rows in order of time, and heaps, against sorted arrays. */
+/* tests/state/time_list_test.c: lists of rows in order of time, and heaps, against sorted
+ * arrays. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,9 @@ static void add_batch(tm_time_list *lists, model *models, uint32_t *next, uint32
     strays[stray_count++] = (tm_time_stray){&lists[which], {.time_us = time, .id = id}};
   }
   cr_assert_eq(tm_time_list_merge(strays, stray_count, budget), 0);
-  for (int i = 0; i < 2; i++) qsort(models[i].rows, models[i].count, sizeof(tm_time_entry), compare);
+  for (int i = 0; i < 2; i++) {
+    qsort(models[i].rows, models[i].count, sizeof(tm_time_entry), compare);
+  }
 }
 
 static void remove_some(tm_time_list *list, model *m, uint32_t rows, rows_random *random) {
