@@ -1,4 +1,5 @@
 /* operator/limit.c: the first n rows, in the order of the input; then it wants no more. */
+#include "stage/changelog.h"
 #include "stage/options.h"
 #include "state/record.h"
 
@@ -15,6 +16,7 @@ typedef struct limit {
 static int limit_bind(tm_bind *bind, tm_error *err) {
   int64_t n = tm_options_int(bind->options, "n", -1);
   if (n < 0) return tm_fail(err, TM_E_VALUE, "limit wants a number of rows, 0 or more");
+  if (tm_changelog_refuse(bind, err) < 0) return -1;
   int32_t *passes = tm_arena_alloc(bind->arena, (bind->inputs[0]->count + 1) * sizeof *passes);
   if (passes == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory");
   for (uint32_t i = 0; i < bind->inputs[0]->count; i++) passes[i] = (int32_t)i;

@@ -8,10 +8,11 @@
  * of nothing: what is left at the end is what a batch gives.
  *
  * A result has no event time: it is of all times. */
-#include "operator/agg_rows.h"
-#include "state/live_groups.h"
-
 #include <string.h>
+
+#include "operator/agg_rows.h"
+#include "stage/changelog.h"
+#include "state/live_groups.h"
 
 static const tm_option live_agg_options[] = {
   {"keys", "list", NULL, "columns to group by, of group_by", NULL},
@@ -42,10 +43,12 @@ static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "agg: out
 static bool has_window_key(const tm_bind *bind) {
   const tm_value *keys = tm_value_get(bind->options, "keys");
   const tm_rows_facts *facts = &bind->facts_in[0];
+  if (facts->time.kind == TM_NULLTYPE) return false;
   for (size_t i = 0; keys != NULL && i < keys->item_count; i++) {
     if (keys->items[i].kind != TM_VALUE_TEXT) continue;
     int column = tm_schema_find(bind->inputs[0], keys->items[i].text);
-    if (column >= 0 && (column == facts->window_start || column == facts->window_end)) return true;
+    if (column >= 0 && column == facts->window_end) return true;
+    if (column >= 0 && column == facts->window_start && facts->fixed_windows) return true;
   }
   return false;
 }
@@ -53,7 +56,7 @@ static bool has_window_key(const tm_bind *bind) {
 static bool live_agg_serves(const tm_bind *bind) {
   const tm_value *window = tm_value_get(bind->options, "window");
   bool windowed = window != NULL && window->kind != TM_VALUE_NIL;
-  return bind->job->stream && !bind->final_only && !windowed && !has_window_key(bind);
+  return tm_changelog_is_live(bind) && !windowed && !has_window_key(bind);
 }
 
 /* Rows that can be taken back and have no time are ordered by all their columns. */

@@ -6,6 +6,7 @@
  * keys are all columns, and beyond a million rows it gives up and lets rows pass as they come. */
 #include <string.h>
 
+#include "stage/changelog.h"
 #include "stage/gate.h"
 #include "stage/options.h"
 #include "state/sorter.h"
@@ -54,6 +55,17 @@ static int add_key(tm_bind *bind, const tm_value *v, tm_sort_key *key, tm_error 
   return 0;
 }
 
+/* A sort waits for the last row. What the planner orders, it knows to end. */
+static int check_input(const tm_bind *bind, tm_error *err) {
+  if (bind->inserted || !bind->job->stream) return 0;
+  if (tm_changelog_refuse(bind, err) < 0) return -1;
+  if (bind->facts_in[0].bounded) return 0;
+  tm_fail(err, TM_E_JOB, "sort waits for the last row, and the input has no end");
+  tm_error_token(err, "sort", "");
+  return tm_error_help(err, "top(n, { by = … }) keeps the first rows as they change; in a window"
+                       " they are final:\ntop(n, { by = …, window = tm.tumbling \"1m\" })");
+}
+
 static int sort_bind(tm_bind *bind, tm_error *err) {
   const tm_schema *input = bind->inputs[0];
   const tm_value *by = tm_value_get(bind->options, "by");
@@ -61,6 +73,7 @@ static int sort_bind(tm_bind *bind, tm_error *err) {
   size_t count = by == NULL ? 0 : by->kind == TM_VALUE_TABLE ? by->item_count : 1;
   bool canonical = tm_options_bool(bind->options, "canonical", false);
   if (count == 0 && !canonical) return tm_fail(err, TM_E_VALUE, "sort wants at least one column");
+  if (check_input(bind, err) < 0) return -1;
   plan *p = tm_arena_zero(bind->arena, sizeof *p);
   tm_sort_key *keys = tm_arena_zero(bind->arena, (count + input->count + 1) * sizeof *keys);
   int32_t *passes = tm_arena_alloc(bind->arena, (input->count + 1) * sizeof *passes);

@@ -498,16 +498,24 @@ Test(live_agg, serves_streams_without_windows) {
   tm_job_info job = {.stream = true};
   tm_bind bind = {.job = &job, .options = &options, .input_count = 1, .inputs = {table->schema}};
   bind.facts_in[0].window_start = bind.facts_in[0].window_end = -1;
+  bind.facts_in[0].time = tm_type_of(TM_TIMESTAMP);
   bool (*serves)(const tm_bind *) = tm_stage_live_agg.serves;
   cr_expect(serves(&bind));
   bind.final_only = true;
   cr_expect_not(serves(&bind));
-  bind.final_only = job.stream = false;
+  bind.facts_in[0].changelog = true;
+  cr_expect(serves(&bind));
+  bind.final_only = bind.facts_in[0].changelog = job.stream = false;
   cr_expect_not(serves(&bind));
   job.stream = true;
   bind.facts_in[0].window_end = 1; /* n */
   cr_expect_not(serves(&bind));
   bind.facts_in[0].window_end = 2;
+  bind.facts_in[0].window_start = 1; /* of windows that may differ in their end */
+  cr_expect(serves(&bind));
+  bind.facts_in[0].fixed_windows = true;
+  cr_expect_not(serves(&bind));
+  bind.facts_in[0].window_start = 3;
   cr_expect(serves(&bind));
   tm_value windowed = V_TABLE(&arena, {"window", V_TABLE(&arena, {"kind", v_text("hopping")})});
   bind.options = &windowed;
