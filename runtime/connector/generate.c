@@ -100,7 +100,9 @@ static int bind_pace(tm_bind *bind, generate_plan *plan, tm_error *err) {
     tm_fail(err, TM_E_VALUE, "tm.generate wants rows = n, 0 or more");
     return tm_error_help(err, "without it rows have no end: only a stream can read them");
   }
-  if (!endless && rows < 0) return tm_fail(err, TM_E_VALUE, "tm.generate wants rows = n, 0 or more");
+  if (!endless && rows < 0) {
+    return tm_fail(err, TM_E_VALUE, "tm.generate wants rows = n, 0 or more");
+  }
   plan->rows = endless ? UINT64_MAX : (uint64_t)rows;
   if (rate != NULL && rate->kind != TM_VALUE_NIL && (plan->rate = parse_rate(rate)) <= 0) {
     tm_fail(err, TM_E_VALUE, "option 'rate' of tm.generate is rows a second: 1000, \"10/s\"");
@@ -291,7 +293,8 @@ static uint64_t rows_due(generate *g, uint64_t given, int64_t *next_us) {
 }
 
 static tm_flow resume_paced(generate *g, tm_out *out, tm_error *err) {
-  uint64_t given = __atomic_load_n(&g->shared->next, __ATOMIC_RELAXED), left = g->plan->rows - given;
+  uint64_t given = __atomic_load_n(&g->shared->next, __ATOMIC_RELAXED);
+  uint64_t left = g->plan->rows - given;
   int64_t next_us;
   if (g->env.lane != 0 || left == 0) return TM_FLOW_FINISHED;
   uint64_t due = rows_due(g, given, &next_us), most = g->env.bind->job->batch_rows;

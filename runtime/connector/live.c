@@ -157,7 +157,7 @@ static int bind_format(tm_bind *bind, live_plan *plan, tm_error *err) {
 static int refuse_batch(const tm_bind *bind, bool is_tcp, tm_error *err) {
   tm_fail(err, TM_E_JOB, "tm.%s has no end: a batch cannot read it", bind->verb);
   return tm_error_help(err, is_tcp ? "use tm.stream { … }"
-                                   : "use tm.stream { … }, or read what is there: tm.csv, tm.jsonl");
+                                   : "use tm.stream { … }; tm.csv and tm.jsonl read what is there");
 }
 
 static int live_bind(tm_bind *bind, tm_error *err) {

@@ -100,7 +100,7 @@ int tm_csv_begin(const tm_reading *r, tm_arena *arena, const char *file, const c
                  size_t size, bool whole, const tm_layout **out, size_t *out_skip,
                  uint64_t *out_lines, tm_error *err) {
   static const char bom[] = "\xef\xbb\xbf";
-  if (size < 3 && !whole) return 0;
+  if (size < 3 && !whole && memcmp(data, bom, size) == 0) return 0; /* one may be coming */
   size_t skip = size >= 3 && memcmp(data, bom, 3) == 0 ? 3 : 0;
   uint64_t lines = 0;
   names header = {0};

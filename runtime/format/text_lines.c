@@ -9,7 +9,7 @@ int tm_text_lines_begin(const tm_reading *reading, tm_arena *arena, const char *
   static const char bom[] = "\xef\xbb\xbf";
   static const tm_layout empty;
   (void)reading, (void)arena, (void)file, (void)err;
-  if (size < 3 && !whole) return 0;
+  if (size < 3 && !whole && memcmp(data, bom, size) == 0) return 0; /* one may be coming */
   *out = &empty;
   *out_skip = size >= 3 && memcmp(data, bom, 3) == 0 ? 3 : 0;
   *out_lines = 0;

@@ -50,7 +50,7 @@ typedef enum tm_cut {
 /* Zeroed but for what is borrowed and the budget. Then: */
 void tm_cutter_begin(tm_cutter *cutter);
 void tm_cutter_deinit(tm_cutter *cutter); /* begin() may follow: all state is dropped */
-/* Where the next bytes belong, at least one; grows where a record fills the block. NULL with err. */
+/* Where the next bytes belong, at least one; grows with its record. NULL with err. */
 char *tm_cutter_room(tm_cutter *cutter, size_t *out_size, tm_error *err);
 static inline void tm_cutter_add(tm_cutter *cutter, size_t size) { cutter->used += size; }
 /* *out has one reference and no sequence; NULL unless the answer is a block. What is wrong with the

@@ -54,7 +54,8 @@ static bool merge(tm_live_input *q, const tm_live_item *item) {
   tm_block *to = last->block;
   if (to == NULL || last->ends || last->partition != item->partition) return false;
   if (to->too_long || b->too_long || to->layout != b->layout) return false;
-  if (to->offset + to->size != b->offset || to->first_line + to->lines != b->first_line) return false;
+  bool follows = to->offset + to->size == b->offset && to->first_line + to->lines == b->first_line;
+  if (!follows) return false;
   if ((size_t)(to->data - to->buffer) + to->size + b->size > to->capacity) return false;
   memcpy(to->data + to->size, b->data, b->size);
   to->size += b->size;

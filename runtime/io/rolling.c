@@ -1,8 +1,8 @@
 /* io/rolling.c: see rolling.h.
  *
- * A part is renamed, and the folder synced, like any output (store/durable_write.h); where the name
- * is taken by a file that is to stay, the part's bytes are added to that file instead. A part that
- * a crash left is gone on with; a compressed one cannot be, and stays where it is under a number. */
+ * A part is renamed, and the folder synced, like any output; where the name is taken by a file that
+ * is to stay, the part's bytes are added to that file instead. A part that a crash left is gone on
+ * with; a compressed one cannot be: it stays where it is, and the new one has a number. */
 #include "io/rolling.h"
 
 #include <errno.h>
