@@ -9,7 +9,8 @@
 tm_batch *tm_batch_create(tm_budget *budget, const tm_schema *schema, uint32_t rows) {
   tm_batch *batch = tm_alloc(budget, sizeof *batch);
   if (batch == NULL) return NULL;
-  *batch = (tm_batch){.references = 1, .schema = schema, .rows = rows, .selected = rows};
+  *batch = (tm_batch){.references = 1, .schema = schema, .rows = rows, .selected = rows,
+                      .origin = {.source = UINT32_MAX}};
   tm_arena_init(&batch->arena, budget);
   uint32_t columns = schema->count > 0 ? schema->count : 1;
   batch->columns = tm_arena_zero(&batch->arena, columns * sizeof *batch->columns);

@@ -54,7 +54,7 @@ typedef struct tm_batch {
   tm_arena arena;
 } tm_batch;
 
-/* rows with all columns NULL; NULL when beyond the budget. One reference. */
+/* rows with all columns NULL, of no source; NULL when beyond the budget. One reference. */
 tm_batch *tm_batch_create(tm_budget *budget, const tm_schema *schema, uint32_t rows);
 tm_batch *tm_batch_retain(tm_batch *batch);
 void tm_batch_release(tm_batch *batch); /* NULL is a no-op */
