@@ -4,20 +4,11 @@
  * once; several keep the keys and share them out at the end (operator/regroup.h). What comes out
  * are
  * keys in normal form, 0 for -0, so that it does not matter which of two equal rows came first. */
-#include <string.h>
-
+#include "operator/distinct_plan.h"
 #include "operator/regroup.h"
-#include "stage/options.h"
+#include "stage/changelog.h"
 
-static const tm_option distinct_options[] = {
-  {"columns", "text|list", NULL, "the columns that count, and stay; without, all", NULL},
-  {NULL, NULL, NULL, NULL, NULL},
-};
-
-typedef struct plan {
-  tm_group_plan groups;
-  uint32_t *columns; /* of the input */
-} plan;
+typedef tm_distinct_plan plan;
 
 typedef struct distinct {
   tm_stage_env env;
@@ -30,55 +21,11 @@ static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "distinct
 
 /* ------------------------------------------------------------------ binding */
 
-static int choose_columns(tm_bind *bind, plan *p, tm_error *err) {
-  const tm_schema *input = bind->inputs[0];
-  int count = tm_options_columns(bind->options, "columns", input, bind->arena, &p->columns, err);
-  if (count < 0) return -1;
-  for (int i = 0; i < count; i++) {
-    for (int k = 0; k < i; k++) {
-      if (p->columns[i] != p->columns[k]) continue;
-      const char *name = input->fields[p->columns[i]].name;
-      tm_fail(err, TM_E_COLUMNS, "distinct names column '%s' twice", name);
-      tm_error_token(err, name, "");
-      return -1;
-    }
-  }
-  p->groups.key_count = count > 0 ? (uint32_t)count : input->count;
-  if (count > 0) return 0;
-  p->columns = tm_arena_alloc(bind->arena, (input->count + 1) * sizeof *p->columns);
-  if (p->columns == NULL) return no_memory(err);
-  for (uint32_t i = 0; i < input->count; i++) p->columns[i] = i;
-  return 0;
-}
+static bool distinct_serves(const tm_bind *bind) { return !tm_changelog_is_live(bind); }
 
 static int distinct_bind(tm_bind *bind, tm_error *err) {
   plan *p = tm_arena_zero(bind->arena, sizeof *p);
-  if (p == NULL) return no_memory(err);
-  if (choose_columns(bind, p, err) < 0) return -1;
-  uint32_t count = p->groups.key_count;
-  tm_schema *output = tm_schema_create(bind->arena, count);
-  tm_type *types = tm_arena_zero(bind->arena, (count + 1) * sizeof *types);
-  if (output == NULL || types == NULL) return no_memory(err);
-  for (uint32_t i = 0; i < count; i++) {
-    output->fields[i] = bind->inputs[0]->fields[p->columns[i]];
-    types[i] = output->fields[i].type;
-  }
-  p->groups.arena = bind->arena;
-  p->groups.key_types = types;
-  if (tm_group_plan_complete(&p->groups, err) < 0) return -1;
-  bind->plan = p;
-  bind->output = output;
-  bind->order = TM_ORDER_NONE;
-  bind->facts_out.time = tm_type_of(TM_NULLTYPE); /* of which of the equal rows? */
-  bind->rows_estimate = bind->input_rows[0] / 2 + (bind->input_rows[0] > 0);
-  return 0;
-}
-
-/* Whoever reads the result: every column tells rows apart. */
-static void distinct_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const *in) {
-  const plan *p = bind->plan;
-  (void)needed_out;
-  for (uint32_t i = 0; i < p->groups.key_count; i++) in[0][p->columns[i]] = 1;
+  return p == NULL ? no_memory(err) : tm_distinct_bind(bind, p, err);
 }
 
 /* ------------------------------------------------------------------ life */
@@ -182,9 +129,10 @@ const tm_stage tm_stage_distinct = {
   .name = "distinct",
   .summary = "each different row once",
   .inputs = 1,
-  .options = distinct_options,
+  .options = tm_distinct_options,
+  .serves = distinct_serves,
   .bind = distinct_bind,
-  .need = distinct_need,
+  .need = tm_distinct_need,
   .share = distinct_share,
   .open = distinct_open,
   .restore = distinct_restore,
