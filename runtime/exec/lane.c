@@ -37,6 +37,7 @@ typedef struct node {
   tm_ledger ledger;
   tm_flow flow;
   bool open, woken;
+  bool fed;                 /* since it was woken */
   bool output;              /* a sink, but not of refused rows */
   port *ports;
   target *targets;          /* of the main output */
@@ -429,9 +430,17 @@ static tm_lane_step step_node(tm_lane *lane, node *n, tm_error *err) {
     end_node(lane, n);
     return TM_LANE_WORKED;
   }
-  if (may_resume(lane, n)) {
+  bool resumes = may_resume(lane, n);
+  /* Who was woken while something waits for it sees that first, for it may be silence that the wake
+   * is about; but not for ever. */
+  if (resumes && n->flow == TM_FLOW_INPUT && !n->fed) {
+    int ready = ready_port(lane, n);
+    n->fed = true;
+    if (ready >= 0) return step_input(lane, n, ready, err);
+  }
+  if (resumes) {
     tm_out out = tm_out_make(&lane->scratch);
-    n->woken = false;
+    n->woken = n->fed = false;
     return settle(lane, n, n->bind->stage->resume(n->self, &out, err), &out, err);
   }
   if (n->flow != TM_FLOW_INPUT || !has_room(lane, n)) return TM_LANE_IDLE;

@@ -10,9 +10,10 @@
  * Model", 2015).
  *
  * Live sources only: a partition silent for `idle` holds nothing back; once all are, time goes on
- * with the monotonic clock from where it was, so that windows close when traffic stops. A row
- * further ahead of the wall clock than `ahead` is refused before it moves anything. Where time does
- * not move for minutes a warning names the partition that holds it. */
+ * with the monotonic clock from where it was, so that windows close when traffic stops. Silence is
+ * counted in ticks: while those behind hold the source back there are none, so a slow consumer
+ * makes no row late. A row further ahead of the wall clock than `ahead` is refused before it moves
+ * anything. Where time does not move for minutes a warning names the partition that holds it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ typedef struct clock_plan {
 
 typedef struct partition {
   int64_t latest_us;    /* the largest time; TM_TIME_NONE: no row yet */
-  int64_t heard_us;     /* when its last row came, by the monotonic clock */
+  int64_t heard_us;     /* when its last row came, by the clock's own time */
   const char *name;     /* of the file or connection; lives as long as the plan, or NULL */
   bool gone;
 } partition;
@@ -62,7 +63,9 @@ typedef struct event_clock {
   partition *partitions;
   uint32_t count, capacity;
   int64_t watermark_us; /* given last */
-  int64_t moved_us;     /* when, by the monotonic clock */
+  int64_t moved_us;     /* when, by the clock's own time */
+  int64_t now_us;       /* its own time: the monotonic clock without the time that it stood still */
+  int64_t looked_us;    /* at the monotonic clock, last */
   bool warned;          /* that it stands still */
 } event_clock;
 
@@ -149,7 +152,7 @@ static int clock_open(const tm_stage_env *env, void **out, tm_error *err) {
   c->env = *env;
   c->plan = env->bind->plan;
   c->watermark_us = TM_TIME_NONE;
-  c->moved_us = tm_env_get()->monotonic_us();
+  c->looked_us = tm_env_get()->monotonic_us();
   *out = c;
   return 0;
 }
@@ -233,6 +236,16 @@ static int refuse_rows(event_clock *c, tm_batch *batch, tm_out *out, tm_error *e
   return tm_apply_select(batch, bad, 0) < 0 ? no_memory(err) : 0;
 }
 
+/* How far time has come, for whoever has to know once all rows are in. */
+static void note_latest(const event_clock *c, const tm_batch *batch) {
+  int64_t latest_us = TM_TIME_NONE;
+  for (uint32_t i = 0; i < batch->selected; i++) {
+    int64_t time_us = batch->times[tm_batch_row(batch, i)];
+    latest_us = time_us > latest_us ? time_us : latest_us;
+  }
+  tm_time_reach_note(c->env.bind->facts_in[0].reach, latest_us);
+}
+
 /* The watermark before each row; *latest becomes that after the last. */
 static void mark_rows(const tm_batch *batch, int64_t out_of_order_us, int64_t *latest) {
   const int64_t *times = batch->times;
@@ -251,7 +264,6 @@ static int64_t partition_watermark(const event_clock *c, const partition *p) {
   return p->latest_us == TM_TIME_NONE ? TM_TIME_NONE : p->latest_us - c->plan->out_of_order_us;
 }
 
-/* When the last of the partitions that still count will be idle; and asks for a wake then. */
 static bool is_idle(const event_clock *c, const partition *p, int64_t now_us) {
   return c->plan->idle_us > 0 && now_us - p->heard_us >= c->plan->idle_us;
 }
@@ -270,25 +282,28 @@ static int64_t idle_watermark(const event_clock *c, int64_t now_us) {
   return furthest + (now_us - since_us - c->plan->idle_us);
 }
 
-static void ask_for_wake(const event_clock *c, int64_t next_us, bool all_idle, int64_t now_us) {
-  int64_t tick_us = c->plan->idle_us / 20;
-  tick_us = tick_us < TICK_MIN_US ? TICK_MIN_US : tick_us > TICK_MAX_US ? TICK_MAX_US : tick_us;
-  if (all_idle) c->env.wake_at(c->env.waker, now_us + tick_us);
-  else if (next_us != TM_TIME_END) c->env.wake_at(c->env.waker, next_us);
+/* How often it wants to look. */
+static int64_t tick_us(const clock_plan *plan) {
+  int64_t us = plan->idle_us / 20;
+  return us < TICK_MIN_US ? TICK_MIN_US : us > TICK_MAX_US ? TICK_MAX_US : us;
+}
+
+/* A look at the monotonic clock. What is more than two ticks was not silence: nobody could come. */
+static void look(event_clock *c) {
+  int64_t now_us = tm_env_get()->monotonic_us(), passed_us = now_us - c->looked_us;
+  int64_t most_us = 2 * tick_us(c->plan);
+  c->now_us += passed_us < most_us ? passed_us : most_us;
+  c->looked_us = now_us;
 }
 
 static int64_t source_watermark(const event_clock *c) {
-  int64_t now_us = c->plan->idle_us > 0 ? tm_env_get()->monotonic_us() : 0;
-  int64_t least = TM_TIME_END, next_us = TM_TIME_END;
+  int64_t now_us = c->now_us, least = TM_TIME_END;
   for (uint32_t i = 0; i < c->count; i++) {
     const partition *p = &c->partitions[i];
     if (p->gone || is_idle(c, p, now_us)) continue;
-    int64_t watermark = partition_watermark(c, p), idle_us = p->heard_us + c->plan->idle_us;
+    int64_t watermark = partition_watermark(c, p);
     least = watermark < least ? watermark : least;
-    next_us = idle_us < next_us ? idle_us : next_us;
   }
-  bool all_idle = least == TM_TIME_END && c->count > 0;
-  if (c->plan->idle_us > 0 && c->count > 0) ask_for_wake(c, next_us, all_idle, now_us);
   if (least != TM_TIME_END) return least;
   return c->plan->idle_us > 0 ? idle_watermark(c, now_us) : TM_TIME_NONE;
 }
@@ -305,13 +320,9 @@ static const partition *holder(const event_clock *c) {
 
 /* Time stands still: said once, until it moves again. */
 static void watch_stall(event_clock *c) {
-  int64_t now_us = tm_env_get()->monotonic_us();
+  int64_t now_us = c->now_us;
   const partition *p = holder(c);
-  if (c->warned || p == NULL) return;
-  if (now_us - c->moved_us < STALL_US) {
-    c->env.wake_at(c->env.waker, c->moved_us + STALL_US);
-    return;
-  }
+  if (c->warned || p == NULL || now_us - c->moved_us < STALL_US) return;
   c->warned = true;
   tm_log(TM_LOG_WARNING,
          "W412 the watermark of '%s' has not moved for %lld min: partition '%s' %s; windows wait, "
@@ -323,11 +334,14 @@ static void watch_stall(event_clock *c) {
 
 static void tell(event_clock *c, tm_out *out) {
   if (c->plan->open_ended) return;
+  if (c->plan->live && c->count > 0) {
+    c->env.wake_at(c->env.waker, c->looked_us + tick_us(c->plan));
+  }
   int64_t watermark_us = source_watermark(c);
   if (watermark_us > c->watermark_us) {
     c->watermark_us = watermark_us;
     out->watermark_us = watermark_us;
-    if (c->plan->live) c->moved_us = tm_env_get()->monotonic_us();
+    c->moved_us = c->now_us;
     c->warned = false;
   }
   if (c->plan->live) watch_stall(c);
@@ -340,6 +354,7 @@ static int take_rows(event_clock *c, tm_batch *batch, tm_out *out, tm_error *err
   batch->times = times_of(c->plan, batch);
   if (batch->times == NULL) return no_memory(err);
   if (refuse_rows(c, batch, out, err) < 0) return -1;
+  note_latest(c, batch);
   if (!c->env.bind->job->stream) return 0;
   batch->marks = tm_batch_alloc(batch, (batch->rows + 1) * sizeof *batch->marks);
   partition *p = partition_of(c, c->plan->by_partition ? batch->origin.file_index : 0);
@@ -347,7 +362,7 @@ static int take_rows(event_clock *c, tm_batch *batch, tm_out *out, tm_error *err
   mark_rows(batch, c->plan->out_of_order_us, &p->latest_us);
   p->gone = false;
   p->name = batch->origin.file;
-  if (c->plan->live) p->heard_us = tm_env_get()->monotonic_us();
+  p->heard_us = c->now_us;
   return 0;
 }
 
@@ -356,6 +371,7 @@ static tm_flow clock_push(void *self, uint32_t port, tm_batch *taken, tm_out *ou
   (void)port;
   tm_batch *batch = tm_batch_own(taken, c->env.budget);
   if (batch == NULL) return no_memory(err);
+  if (c->plan->live) look(c);
   if (take_rows(c, batch, out, err) < 0) {
     tm_batch_release(batch);
     return TM_FLOW_FAILED;
@@ -371,8 +387,10 @@ static tm_flow clock_push(void *self, uint32_t port, tm_batch *taken, tm_out *ou
 
 /* After a wake: somebody may have become idle. */
 static tm_flow clock_resume(void *self, tm_out *out, tm_error *err) {
+  event_clock *c = self;
   (void)err;
-  tell(self, out);
+  if (c->plan->live) look(c);
+  if (c->env.bind->job->stream) tell(c, out);
   return TM_FLOW_INPUT;
 }
 
@@ -389,13 +407,12 @@ static tm_flow clock_finish(void *self, uint32_t port, tm_out *out, tm_error *er
 static int clock_save(void *self, tm_bytes *out, tm_error *err) {
   event_clock *c = self;
   tm_record_writer w = {.out = out};
-  int64_t now_us = tm_env_get()->monotonic_us();
   tm_record_put(&w, (uint64_t)c->watermark_us);
   tm_record_put(&w, c->count);
   for (uint32_t i = 0; i < c->count; i++) {
     const partition *p = &c->partitions[i];
     tm_record_put(&w, (uint64_t)p->latest_us);
-    tm_record_put(&w, (uint64_t)(now_us - p->heard_us)); /* clocks differ from run to run */
+    tm_record_put(&w, (uint64_t)(c->now_us - p->heard_us)); /* clocks differ from run to run */
     tm_record_put(&w, p->gone);
   }
   return tm_record_end(&w, err);
@@ -404,7 +421,6 @@ static int clock_save(void *self, tm_bytes *out, tm_error *err) {
 static int clock_restore(void *self, const void *bytes, size_t size, tm_error *err) {
   event_clock *c = self;
   tm_record_reader r;
-  int64_t now_us = tm_env_get()->monotonic_us();
   tm_record_open(&r, bytes, size);
   c->watermark_us = (int64_t)tm_record_get(&r, UINT64_MAX);
   uint64_t count = tm_record_get(&r, PARTITIONS_MAX);
@@ -412,8 +428,9 @@ static int clock_restore(void *self, const void *bytes, size_t size, tm_error *e
     partition *p = partition_of(c, i);
     if (p == NULL) return no_memory(err);
     p->latest_us = (int64_t)tm_record_get(&r, UINT64_MAX);
-    p->heard_us = now_us - (int64_t)tm_record_get(&r, INT64_MAX);
+    p->heard_us = c->now_us - (int64_t)tm_record_get(&r, INT64_MAX);
     p->gone = tm_record_get(&r, 1);
+    tm_time_reach_note(c->env.bind->facts_in[0].reach, p->latest_us);
   }
   return tm_record_close(&r, err);
 }

@@ -5,8 +5,8 @@
  * which is a row, or a timer whose turn it is. Before a row at time t every event-time timer set
  * for a time before t fires, in order of (time, key, name); so at equal time rows come first. A
  * watermark w stands for a row at w. So the calls and their order depend on the rows alone, not on
- * batches, watermarks or workers. At the end timers fire as far as event time has come; later ones
- * never do, and are counted.
+ * batches, watermarks or workers. At the end timers fire as far as event time has come in the
+ * sources; later ones never do, and are counted.
  *
  * A timer of event time is never set before the time of the call that sets it, so rows that it
  * emits, which have its time, are not behind the watermark. Timers of processing time fire once
@@ -416,6 +416,8 @@ static tm_flow process_advance(void *self, uint32_t port, int64_t watermark_us, 
 static tm_flow process_finish(void *self, uint32_t port, tm_out *out, tm_error *err) {
   process *p = self;
   (void)port;
+  int64_t reach_us = tm_time_reach_latest(p->env.bind->facts_in[0].reach);
+  if (reach_us > p->latest_us) p->latest_us = reach_us;
   p->ended = true;
   return proceed(p, out, err);
 }

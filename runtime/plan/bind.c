@@ -117,6 +117,15 @@ static int set_inputs(const tm_graph *graph, tm_bind *bind, const tm_node *node,
   return 0;
 }
 
+/* How far time has come in two inputs. Without memory for it, as far as in the first. */
+static tm_time_reach *join_reach(tm_bind *bind, tm_time_reach *a, tm_time_reach *b) {
+  if (a == NULL || b == NULL || a == b) return a != NULL ? a : b;
+  tm_time_reach *both = tm_arena_zero(bind->arena, sizeof *both);
+  if (both == NULL) return a;
+  *both = (tm_time_reach){.latest_us = TM_TIME_NONE, .parts = {a, b}};
+  return both;
+}
+
 /* What is known of the inputs, before there is a stage. */
 static void set_facts(tm_bind *bind, const tm_node *node, tm_bind *const *nodes) {
   tm_rows_facts *out = &bind->facts_out;
@@ -131,6 +140,7 @@ static void set_facts(tm_bind *bind, const tm_node *node, tm_bind *const *nodes)
     out->changelog |= input->facts_out.changelog;
     out->bounded &= input->facts_out.bounded;
     out->live |= input->facts_out.live;
+    out->reach = join_reach(bind, out->reach, input->facts_out.reach);
   }
   out->in_time_order &= node->input_count == 1;
   out->window_start = out->window_end = -1;
@@ -172,6 +182,9 @@ static int set_time(tm_bind *bind, tm_error *err) {
                          " epoch = \"ms\"", field);
   }
   bind->facts_out.time = type;
+  bind->facts_out.reach = tm_arena_zero(bind->arena, sizeof *bind->facts_out.reach);
+  if (bind->facts_out.reach == NULL) return tm_fail(err, TM_E_MEMORY, "plan: out of memory");
+  bind->facts_out.reach->latest_us = TM_TIME_NONE;
   return 0;
 }
 

@@ -33,6 +33,16 @@ typedef enum tm_order {
   TM_ORDER_MAKES, /* this stage puts rows in an order that holds from here on */
 } tm_order;
 
+/* How far event time has come in the rows of the sources above a step. */
+typedef struct tm_time_reach {
+  int64_t latest_us;              /* the largest time of a row so far; atomic */
+  struct tm_time_reach *parts[2]; /* or that of these two, where several sources meet; else NULL */
+} tm_time_reach;
+
+void tm_time_reach_note(tm_time_reach *reach, int64_t time_us); /* NULL is a no-op */
+/* TM_TIME_NONE: no row yet, or reach is NULL. */
+int64_t tm_time_reach_latest(const tm_time_reach *reach);
+
 /* What is known of the rows of an edge. The plan gives a stage those of its inputs, and takes for
  * its output those of input 0 (changelog and bounded: of all inputs together) unless bind() says
  * otherwise. Columns of windows follow `passes`. */
@@ -41,6 +51,7 @@ typedef struct tm_rows_facts {
   bool changelog;        /* rows carry weights: a row may be taken back */
   bool bounded;          /* the input ends by itself */
   bool live;             /* comes as it happens: idle, ahead and the wall clock matter */
+  tm_time_reach *reach;  /* of the sources above; NULL: they have no event time */
   bool in_time_order;    /* rows come by event time, and none is behind: out of time_order */
   int window_start, window_end; /* columns of an upstream window; -1: none */
   bool fixed_windows;    /* all rows of one window_start have one window_end */
@@ -76,7 +87,8 @@ typedef struct tm_bind {
   bool wants_ordinals;         /* its input must carry ordinals */
   bool rejects;                /* may refuse rows */
   bool chooses;                /* limit, top, sample …: no filter moves across it */
-  uint32_t waits[TM_PORTS_MAX]; /* per port: a mask of the ports that end before it is taken */
+  uint32_t waits[TM_PORTS_MAX]; /* per port: a mask of the ports that end before it is taken. Two
+                                   that name each other: one waits while its time is ahead */
   const int32_t *passes[2];    /* per output column: the column of input 0/1 that it is, unchanged,
                                   or -1; NULL: none is. Filters and projections move by it */
   uint64_t rows_estimate;      /* of the output; 0 = unknown */

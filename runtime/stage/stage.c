@@ -1,4 +1,4 @@
-/* stage/stage.c: finding a stage by the verb of the script. */
+/* stage/stage.c: finding a stage by the verb of the script, and what binds have in common. */
 #include "stage/stage.h"
 
 #include <string.h>
@@ -30,6 +30,25 @@ const tm_stage *tm_stage_find(const char *verb, tm_stage_role role) {
 tm_stage_role tm_stage_role_of(const tm_stage *stage) {
   if (stage->inputs == 0) return TM_ROLE_SOURCE;
   return stage->sink ? TM_ROLE_SINK : TM_ROLE_STEP;
+}
+
+void tm_time_reach_note(tm_time_reach *reach, int64_t time_us) {
+  if (reach == NULL) return;
+  int64_t latest_us = __atomic_load_n(&reach->latest_us, __ATOMIC_RELAXED);
+  while (time_us > latest_us &&
+         !__atomic_compare_exchange_n(&reach->latest_us, &latest_us, time_us, false,
+                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
+}
+
+int64_t tm_time_reach_latest(const tm_time_reach *reach) {
+  if (reach == NULL) return TM_TIME_NONE;
+  int64_t latest_us = __atomic_load_n(&reach->latest_us, __ATOMIC_RELAXED);
+  for (int i = 0; i < 2; i++) {
+    int64_t part_us = tm_time_reach_latest(reach->parts[i]);
+    if (part_us > latest_us) latest_us = part_us;
+  }
+  return latest_us;
 }
 
 int tm_bind_note(tm_bind *bind, const struct tm_function *function) {
