@@ -43,6 +43,12 @@ static size_t list_verbs(tm_arena *arena, tm_stage_role role, const char **names
 
 static int unknown_verb(const tm_graph *graph, const tm_node *node, tm_error *err) {
   const char *names[VERBS_MAX];
+  if (tm_stage_find(node->verb, node->role) != NULL) { /* none of its stages serves this */
+    const char *kind = tm_value_text(tm_value_get(node->options, "window"), "kind", NULL);
+    return tm_fail(err, TM_E_UNSUPPORTED, "'%s'%s%s%s is not in this version of tidemill yet",
+                   node->verb, kind != NULL ? " in a window of kind '" : "",
+                   kind != NULL ? kind : " over such rows", kind != NULL ? "'" : "");
+  }
   size_t count = list_verbs(graph->arena, node->role, names);
   if (tm_error_nearest(node->verb, names, count) == NULL) {
     return tm_fail(err, TM_E_UNSUPPORTED, "'%s' is not in this version of tidemill yet",
