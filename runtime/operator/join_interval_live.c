@@ -32,6 +32,7 @@ static int no_memory(tm_error *err) {
 static int interval_bind(tm_bind *bind, tm_error *err) {
   if (tm_join_interval_plan(bind, err) == NULL) return -1;
   bind->single = true;
+  tm_join_take_turns(bind);
   return 0;
 }
 
@@ -309,6 +310,12 @@ static tm_flow interval_finish(void *self, uint32_t port, tm_out *out, tm_error 
   return go_on(i, out, err);
 }
 
+static uint32_t interval_wants(void *self) {
+  const interval *i = self;
+  const uint64_t rows[2] = {i->pools[0].rows, i->pools[1].rows};
+  return tm_join_wants_by_time(&i->env, i->watermarks_us, i->ended, rows);
+}
+
 const tm_stage tm_stage_join_interval_live = {
   .size = sizeof(tm_stage),
   .name = "join_interval",
@@ -320,6 +327,7 @@ const tm_stage tm_stage_join_interval_live = {
   .open = interval_open,
   .restore = tm_interval_restore,
   .save = tm_interval_save,
+  .wants = interval_wants,
   .push = interval_push,
   .resume = interval_resume,
   .advance = interval_advance,

@@ -54,6 +54,25 @@ int tm_join_drop_late(const tm_stage_env *env, tm_batch *batch, int64_t watermar
   return 0;
 }
 
+/* ---------------------------------------------------------------- sides that take turns */
+
+void tm_join_take_turns(tm_bind *bind) {
+  if (!bind->job->stream || bind->facts_in[0].live || bind->facts_in[1].live) return;
+  bind->waits[0] = 1 << 1;
+  bind->waits[1] = 1 << 0;
+}
+
+uint32_t tm_join_wants_by_time(const tm_stage_env *env, const int64_t watermarks_us[2],
+                               const bool ended[2], const uint64_t rows[2]) {
+  uint32_t wanted = 3;
+  if (env->bind->waits[0] == 0 || ended[0] || ended[1]) return wanted;
+  for (int port = 0; port < 2; port++) {
+    bool ahead = watermarks_us[port] > watermarks_us[1 - port];
+    if (ahead && rows[port] > TM_JOIN_AHEAD_ROWS) wanted &= ~((uint32_t)1 << port);
+  }
+  return wanted;
+}
+
 /* ---------------------------------------------------------------- keys */
 
 int tm_join_key_reader_open(tm_join_key_reader *r, const tm_stage_env *env, const tm_batch *batch,

@@ -11,6 +11,15 @@
 int tm_join_drop_late(const tm_stage_env *env, tm_batch *batch, int64_t watermark_us, tm_out *out,
                       tm_error *err);
 
+/* Sides that are read from files do not come at one pace: so that what is kept stays small, the one
+ * whose time is ahead waits, once more than some rows of it are held. Live sources keep pace by
+ * themselves, and must not be held up, lest they seem idle. */
+enum { TM_JOIN_AHEAD_ROWS = 8192 };
+void tm_join_take_turns(tm_bind *bind);
+/* The ports that are welcome: for wants(). */
+uint32_t tm_join_wants_by_time(const tm_stage_env *env, const int64_t watermarks_us[2],
+                               const bool ended[2], const uint64_t rows[2]);
+
 /* The keys of a batch, in the types in which both sides compare. */
 typedef struct tm_join_key_reader {
   tm_batch *owner; /* NULL: not open */

@@ -6,6 +6,8 @@
  * is a later port; one wait depends on another if something above its earlier ports is also above
  * the other's later port. The edges of waits that depend on themselves, in however many steps, get
  * queues without bound (within the budget).
+ * Two ports that name each other are of a step that takes both, and lets the one whose time is ahead
+ * wait for the other: these two waits never are at once.
  *
  * An exchange in order waits for every lane, too: where a lane has nothing for it because what
  * reads the same rows elsewhere stands full, it takes more of the others than its queues hold. That
@@ -65,6 +67,13 @@ static void find_cycles(wait *all, uint32_t count) {
   for (uint32_t a = 0; a < count; a++) all[a].edge->buffering = all[a].on[a];
 }
 
+/* Two edges of one step, of which at most one is held back at a time. */
+static bool take_turns(const tm_plan *plan, const tm_edge *a, const tm_edge *b) {
+  const uint32_t *waits = plan->nodes[a->to]->waits;
+  return a != b && a->to == b->to && (waits[a->port] >> b->port & 1) != 0 &&
+         (waits[b->port] >> a->port & 1) != 0;
+}
+
 static bool is_wait(const tm_plan *plan, const tm_edge *e) {
   return e->kind == TM_EDGE_MAIN && plan->nodes[e->to]->waits[e->port] != 0;
 }
@@ -80,7 +89,8 @@ static int mark_waits(tm_plan *plan, tm_error *err) {
   }
   for (uint32_t a = 0; a < count; a++) {
     for (uint32_t b = 0; b < count; b++) {
-      all[a].on[b] = share_node(plan, all[a].before, all[b].above);
+      all[a].on[b] = !take_turns(plan, all[a].edge, all[b].edge) &&
+                     share_node(plan, all[a].before, all[b].above);
     }
   }
   find_cycles(all, count);
