@@ -238,7 +238,7 @@ static int meet(tm_tail *t, const char *path, tm_error *err) {
   const char *name = keep_path(t, path);
   if (name == NULL) return no_memory(err);
   take_out(t, f);
-  f->path = name;
+  f->path = f->cutter.name = name;
   f->nameless = false;
   insert(t, f);
   return 0;

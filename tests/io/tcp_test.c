@@ -19,7 +19,7 @@ static char said[4096]; /* under the mutex: what was logged */
 static void on_wake(void *waker) {
   (void)waker;
   tm_env_get()->mutex_lock(&mutex);
-  wakes++;
+  __atomic_add_fetch(&wakes, 1, __ATOMIC_RELEASE);
   tm_env_get()->cond_broadcast(&cond);
   tm_env_get()->mutex_unlock(&mutex);
 }
@@ -30,6 +30,20 @@ static void keep(void *context, tm_log_level level, const char *text) {
   strncat(said, text, sizeof said - strlen(said) - 2);
   strcat(said, ";");
   tm_env_get()->mutex_unlock(&mutex);
+}
+
+static bool was_said(const char *words) {
+  tm_env_get()->mutex_lock(&mutex);
+  bool was = strstr(said, words) != NULL;
+  tm_env_get()->mutex_unlock(&mutex);
+  return was;
+}
+
+static void wait_until_said(const char *words) {
+  int64_t limit_us = tm_env_get()->monotonic_us() + 10 * 1000 * 1000;
+  while (!was_said(words) && tm_env_get()->monotonic_us() < limit_us) {
+    tm_env_get()->sleep_us(1000);
+  }
 }
 
 static void begin(void) {
@@ -369,7 +383,7 @@ Test(tcp, rows_that_nobody_got_wait_for_the_next) {
   int a = socket_connect(port);
   socket_expect(a, "h\n");
   close(a);
-  while (strstr(said, "has gone") == NULL) tm_env_get()->sleep_us(1000);
+  wait_until_said("has gone");
   say(o, "1\n");
   say(o, "2\n");
   a = socket_connect(port);
@@ -400,9 +414,7 @@ Test(tcp, the_next_reader_begins_with_a_whole_record) {
   int b = socket_connect(port);
   socket_expect(b, "head\n");
   tm_error err = {0};
-  while (tm_tcp_output_room(o, &err) > 0 && strstr(said, "has gone") == NULL) {
-    tm_env_get()->sleep_us(1000);
-  }
+  wait_until_said("has gone");
   static char heard[1001];
   uint64_t expected = UINT64_MAX;
   if (tm_tcp_output_finish(o, &err) > 0) {
@@ -443,6 +455,7 @@ Test(tcp, what_cannot_be_sent_is_told) {
   tm_tcp_output *o = open_output(false, port, "");
   say(o, "12345\n");
   tm_error err = {0};
+  wait_until_said("no connection since");
   cr_expect_eq(tm_tcp_output_finish(o, &err), 1);
   cr_expect_eq(tm_tcp_output_fail(o, &err), -1);
   cr_expect_eq(err.code, TM_E_WRITE);
