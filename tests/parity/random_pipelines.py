@@ -214,9 +214,11 @@ class Pipeline:
     def windowed(self, flow, kind, verb):
         keys = self.keys(flow, 0, 2)
         options = []
-        if kind in ("tumbling", "hopping", "cumulate") and self.random.random() < 0.3:
+        fixed = kind in ("tumbling", "hopping", "cumulate") and "lateness" in self.verbs
+        if fixed and self.random.random() < 0.3:
             options.append(f'lateness = "{self.duration(0, 1, 5)}"')
-        if kind == "tumbling" and verb == "agg" and self.random.random() < 0.2:
+        may_fill = kind == "tumbling" and verb == "agg" and "fill" in self.verbs
+        if may_fill and self.random.random() < 0.2:
             options.append("fill = true")
         group = f"group_by({', '.join(repr(k) for k in keys)}):" if keys else ""
         tail = f", {{ {', '.join(options)} }}" if options else ""
@@ -271,17 +273,20 @@ class Pipeline:
         return self.step(flow, f"over {{ {', '.join(parts)} }}", flow.columns + made)
 
     def do_process(self, flow):
-        key = self.keys(flow, 1, 1)[0]
+        times = [name for name in ("at", "window_end") if name in flow.names()]
+        if not times:
+            return self.do_filter(flow)
+        key, at = self.keys(flow, 1, 1)[0], times[0]
         kind = dict(flow.columns)[key]
-        wait = self.duration(1, 3, 10)
+        wait = self.seconds(self.duration(1, 3, 10))
         text = f"""group_by("{key}"):process {{
   state = {{ n = "int64", last = "timestamp" }},
   emits = "key {kind}, what string, n int64, at timestamp",
   on_row = function(r, state, out)
     state.n = (state.n or 0) + 1
-    state.last = out:time()
+    state.last = r.{at}
     if state.n % 3 == 0 then out:emit {{ key = r.{key}, what = "third", n = state.n }} end
-    out:timer("silence", out:time() + tm.int(tm.seconds({self.seconds(wait)})))
+    out:timer("silence", r.{at} + tm.seconds({wait}))
   end,
   on_timer = function(name, key, state, out)
     out:emit {{ key = key.{key}, what = name, n = state.n, at = state.last }}
@@ -385,7 +390,8 @@ class Pipeline:
             found.pop("check")
         for verb in list(found):
             windowed = verb.startswith(("agg ", "top "))
-            if verb not in self.verbs or windowed and "window_start" in flow.names():
+            again = "window_start" in flow.names() or "window_end" in flow.names()
+            if verb not in self.verbs or windowed and again:
                 del found[verb]
         return found
 
