@@ -75,7 +75,7 @@ static int read_field(tm_bind *bind, const tm_pair *pair, tm_state_field *field,
     type = &type->items[0];
   }
   if (type->kind != TM_VALUE_TEXT) {
-    tm_fail(err, TM_E_VALUE, "process: state '%.60s' is a type, not a %s", pair->name,
+    tm_fail(err, TM_E_VALUE, "process: the type of state '%.60s' is text, not %s", pair->name,
             tm_value_kind_name(type->kind));
     return bad_state(pair->name, err);
   }
