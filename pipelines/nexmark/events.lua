@@ -4,7 +4,8 @@
 -- event time matters to it, and ends in `events.output(flow)`. Parameters:
 --   data=DIR   folder with person.jsonl, auction.jsonl and bid.jsonl; or
 --   events=N   so many events of the built-in generator, `seed=N`, `step=DURATION` between two
---   out=FILE   .csv or .jsonl; "discard" throws the answer away; without it: stdout
+--   out=FILE   .csv or .jsonl, without it stdout. For measuring: "discard" throws the answer away,
+--              "changelog" all that it was on the way
 -- Events may come up to four seconds out of order.
 
 local tm <const>      = require "tidemill"
@@ -60,6 +61,7 @@ end
 local function target()
   if out == "" then return tm.stdout() end
   if out == "discard" then return tm.discard() end
+  if out == "changelog" then return tm.changelog(tm.discard()) end
   local plain = out:gsub("%.gz$", ""):gsub("%.zst$", "")
   if plain:find "%.csv$" then return tm.csv(out) end
   if plain:find "%.jsonl$" then return tm.jsonl(out) end

@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import measure
+import nexmark_bench
 from support import csv_text
 from support.program import BUILD, ROOT, binary
 from tpch import answers, tables
@@ -132,7 +133,7 @@ def _latency_of(client, events, rate):
 
 
 BENCHES = {"csv": bench_csv, "ndjson": bench_ndjson, "tpch": bench_tpch, "start": bench_start,
-           "window": bench_window, "latency": bench_latency}
+           "window": bench_window, "latency": bench_latency, "nexmark": nexmark_bench.bench}
 
 
 def _generated(kind):
@@ -272,7 +273,7 @@ def main():
     for name in names:
         results = BENCHES[name]()
         (FOLDER / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n")
-        _show(results)
+        (nexmark_bench.show if name == "nexmark" else _show)(results)
 
 
 main()
