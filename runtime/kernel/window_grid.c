@@ -51,7 +51,8 @@ static int check_step(const tm_window_grid *grid, const tm_zone *zone, tm_error 
   if (zone == NULL) return 0;
   if (check_zone(grid->step_us, what, err) < 0) return -1;
   if (hopping && grid->step_us < DAY_US && DAY_US % grid->step_us != 0) {
-    return tm_fail(err, TM_E_VALUE, "with a time zone a day is a multiple of the slide of a window");
+    return tm_fail(err, TM_E_VALUE,
+                   "with a time zone a day is a multiple of the slide of a window");
   }
   return 0;
 }

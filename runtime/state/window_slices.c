@@ -117,6 +117,11 @@ static int list_grow(tm_budget *budget, slice_list *list) {
   return 0;
 }
 
+static void drop_back(tm_window_slices *s) {
+  tm_group_table_destroy(s->back);
+  s->back = NULL;
+}
+
 /* A new slice at place `at`. NULL with err. */
 static slice *list_insert(tm_window_slices *s, slice_list *list, uint32_t at, tm_window time,
                           int64_t floor_us, tm_error *err) {
@@ -131,8 +136,10 @@ static slice *list_insert(tm_window_slices *s, slice_list *list, uint32_t at, tm
       return NULL;
     }
     if (list == &s->regular) { /* the list begins at 0 again */
-      s->mid = s->mid > moved ? s->mid - moved : 0;
-      s->back_end = s->back_end > moved ? s->back_end - moved : 0;
+      bool stale = s->mid < moved; /* what is in back is partly gone */
+      if (stale) drop_back(s);
+      s->mid = stale ? 0 : s->mid - moved;
+      s->back_end = stale ? 0 : s->back_end - moved;
     }
   }
   at = list->head + place;
@@ -317,11 +324,6 @@ static int merge(tm_window_slices *s, tm_group_table **into, const tm_group_tabl
     if (*into == NULL) return -1;
   }
   return tm_group_table_merge_step(*into, from, 0, TM_GROUP_BUCKETS, err);
-}
-
-static void drop_back(tm_window_slices *s) {
-  tm_group_table_destroy(s->back);
-  s->back = NULL;
 }
 
 /* Sealed: what comes next. */

@@ -168,7 +168,8 @@ Test(time_cells, at_the_ends_of_time_are_cut_off) {
 }
 
 Test(time_cells, once_leaves_out_what_clocks_show_a_second_time) {
-  const tm_zone *zone = find_zone("America/New_York"); /* 2009-11-01: 02:00 -04:00 is 01:00 -05:00 */
+  /* 2009-11-01: 02:00 -04:00 is 01:00 -05:00. */
+  const tm_zone *zone = find_zone("America/New_York");
   tm_time_cells cells = {3600 * SECOND, zone, true};
   tm_time_region region = {0};
   int64_t one = INT64_C(1257051600) * SECOND;
