@@ -1,4 +1,5 @@
 /* cli/capture.c: see capture.h. */
+#define _GNU_SOURCE /* memmem */
 #include "cli/capture.h"
 
 #include <inttypes.h>
@@ -62,26 +63,27 @@ void tm_capture_close(tm_capture *capture) {
   }
   tm_env_get()->rmdir(capture->folder);
   tm_free(capture->budget, path, room);
-  tm_free(capture->budget, capture->names, capture->capacity * sizeof *capture->names);
+  tm_free(capture->budget, capture->outputs, capture->capacity * sizeof *capture->outputs);
   tm_free(capture->budget, capture->folder, capture->folder_bytes);
   *capture = (tm_capture){0};
 }
 
 /* ---------------------------------------------------------------- the graph */
 
-static int add_name(tm_capture *capture, const tm_node *node, tm_error *err) {
+static int add_output(tm_capture *capture, const tm_node *node, tm_error *err) {
   if (capture->count == capture->capacity) {
     uint32_t capacity = capture->capacity == 0 ? 8 : capture->capacity * 2;
-    void *grown = tm_realloc(capture->budget, capture->names,
-                             capture->capacity * sizeof *capture->names,
-                             capacity * sizeof *capture->names);
+    void *grown = tm_realloc(capture->budget, capture->outputs,
+                             capture->capacity * sizeof *capture->outputs,
+                             capacity * sizeof *capture->outputs);
     if (grown == NULL) return no_memory(err);
-    capture->names = grown;
+    capture->outputs = grown;
     capture->capacity = capacity;
   }
   const char *name = node->name != NULL ? node->name : tm_value_text(node->options, "path", NULL);
-  snprintf(capture->names[capture->count++], sizeof *capture->names, "%s",
-           name != NULL ? name : node->verb);
+  tm_captured *output = &capture->outputs[capture->count++];
+  snprintf(output->name, sizeof output->name, "%s", name != NULL ? name : node->verb);
+  output->refused = node->input_count == 0;
   return 0;
 }
 
@@ -113,7 +115,7 @@ int tm_capture_redirect(tm_capture *capture, tm_graph *graph, tm_error *err) {
     tm_node *node = &graph->nodes[i];
     settle(node);
     if (node->role != TM_ROLE_SINK) continue;
-    if (first && add_name(capture, node, err) < 0) return -1;
+    if (first && add_output(capture, node, err) < 0) return -1;
     if (turn(capture, graph, node, output++, err) < 0) return -1;
   }
   return 0;
@@ -146,7 +148,22 @@ static int compare_lines(const void *a, const void *b) {
   return x->size < y->size ? -1 : x->size > y->size;
 }
 
-static int split(const tm_capture *capture, tm_capture_lines *out, tm_error *err) {
+/* Cuts from each line what lies between the two fields of plan/refused.h. No text of a value can
+ * look like them: quotes in it are escaped. */
+static void cut_places(tm_capture_lines *out) {
+  static const char from[] = ",\"source\":", to[] = ",\"pipeline\":";
+  for (size_t i = 0; i < out->count; i++) {
+    tm_capture_line *line = &out->lines[i];
+    char *at = (char *)line->text, *end = at + line->size;
+    char *first = memmem(at, line->size, from, sizeof from - 1);
+    char *last = first == NULL ? NULL : memmem(first, (size_t)(end - first), to, sizeof to - 1);
+    if (last == NULL) continue;
+    memmove(first, last, (size_t)(end - last));
+    line->size -= (size_t)(last - first);
+  }
+}
+
+static int split(const tm_capture *capture, bool refused, tm_capture_lines *out, tm_error *err) {
   const char *at = (const char *)out->text.data, *end = at + out->text.size;
   for (const char *c = at; c < end; c++) out->count += *c == '\n';
   out->lines = tm_alloc(capture->budget, out->count * sizeof *out->lines);
@@ -156,6 +173,7 @@ static int split(const tm_capture *capture, tm_capture_lines *out, tm_error *err
     out->lines[i] = (tm_capture_line){at, (size_t)(next - at)};
     at = next + 1;
   }
+  if (refused) cut_places(out);
   qsort(out->lines, out->count, sizeof *out->lines, compare_lines);
   return 0;
 }
@@ -172,7 +190,7 @@ int tm_capture_take(tm_capture *capture, tm_capture_lines *out, tm_error *err) {
   for (uint32_t i = 0; i < capture->count && done == 0; i++) {
     path_of(capture, i, path, room);
     done = read_file(path, &out[i].text, err);
-    if (done == 0) done = split(capture, &out[i], err);
+    if (done == 0) done = split(capture, capture->outputs[i].refused, &out[i], err);
     tm_env_get()->unlink(path);
   }
   tm_free(capture->budget, path, room);

@@ -2,7 +2,10 @@
  * the script says, and compared as sorted sets of lines.
  *
  * Every sink of the graph, stdout and endpoints of refused rows too, becomes a file of JSON lines
- * in the folder: a line is a row. Nothing of the script's own ends is opened. */
+ * in the folder: a line is a row. Nothing of the script's own ends is opened.
+ *
+ * Of refused rows the place where they came from (source, file, line, offset) is not compared: it
+ * is told as far as it is known, and steps that put rows in order know less of it. */
 #ifndef TM_CLI_CAPTURE_H
 #define TM_CLI_CAPTURE_H
 
@@ -18,13 +21,18 @@ typedef struct tm_capture_lines {
   size_t count;
 } tm_capture_lines;
 
+typedef struct tm_captured {
+  char name[64];       /* as the script calls it */
+  bool refused;        /* an endpoint of refused rows */
+} tm_captured;
+
 typedef struct tm_capture {
   tm_budget *budget;
   char *folder;
   size_t folder_bytes;
   uint32_t count;      /* outputs: sinks in the graph's order */
   uint32_t capacity;
-  char (*names)[64];   /* as the script calls them */
+  tm_captured *outputs;
 } tm_capture;
 
 /* Makes the folder, below TMPDIR or /tmp. 0, or -1 with err; close() in any case. */

@@ -192,7 +192,7 @@ static bool compare(const proof *p, const way *w, const tm_capture_lines *stream
     if (tm_capture_compare(&p->batch[i], &stream[i], &d)) continue;
     char how[128];
     describe(p, w, how, sizeof how);
-    printf("%s: differs: output '%s' %s\n", p->name, p->capture.names[i], how);
+    printf("%s: differs: output '%s' %s\n", p->name, p->capture.outputs[i].name, how);
     printf("  %zu row%s only in the batch, %zu only in the stream, %zu in both\n", d.only_a,
            d.only_a == 1 ? "" : "s", d.only_b, d.both);
     print_lines("in the batch", d.a, d.only_a);

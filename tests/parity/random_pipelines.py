@@ -286,7 +286,7 @@ class Pipeline:
     state.n = (state.n or 0) + 1
     state.last = r.{at}
     if state.n % 3 == 0 then out:emit {{ key = r.{key}, what = "third", n = state.n }} end
-    out:timer("silence", r.{at} + tm.seconds({wait}))
+    if r.{at} then out:timer("silence", r.{at} + tm.seconds({wait})) end
   end,
   on_timer = function(name, key, state, out)
     out:emit {{ key = key.{key}, what = name, n = state.n, at = state.last }}
