@@ -27,7 +27,7 @@ SEED = int(os.environ.get("TM_TEST_SEED", "1"))
 STEPS = ["2ms", "100us", "20s"]
 
 # Queries whose verbs are still to come.
-PENDING = ["q04", "q05", "q06", "q07", "q08", "q09", "q11", "q12"]
+PENDING = ["q06", "q07", "q11"]
 
 
 def main():
@@ -45,6 +45,8 @@ def main():
             names, rows = _answer(peer, query)
             right = []
             for given, mode, workers in _cases(nth, files, made):
+                if query == "q12" and mode == "batch":
+                    continue  # no windows of processing time there
                 problem = _check(query, (given, mode, workers), names, rows, right)
                 report.add(f"{query} of {given} --as {mode}, {workers} workers", problem)
         if "q13" in chosen and nth == 0:
