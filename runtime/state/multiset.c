@@ -250,10 +250,12 @@ static void shrink(tm_multiset_pool *pool, tm_multiset *set) {
   }
 }
 
-bool tm_multiset_remove(tm_multiset_pool *pool, tm_multiset *set, const uint64_t *tuple,
-                        uint64_t count) {
+/* What leaves is in pool->scratch, with its strings. */
+static bool take(tm_multiset_pool *pool, tm_multiset *set, const uint64_t *tuple, uint64_t count,
+                 bool *left) {
   tm_multiset_path path;
   bool found = false;
+  *left = false;
   if (set->root == NULL) return count == 0;
   tm_multiset_leaf *leaf = tm_multiset_descend(pool, set, tuple, &path);
   uint32_t at = tm_multiset_seek(pool, leaf, tuple, &found);
@@ -274,7 +276,22 @@ bool tm_multiset_remove(tm_multiset_pool *pool, tm_multiset *set, const uint64_t
   memmove(entry, entry + stride, (leaf->count - at) * stride * sizeof *entry);
   if (set->height > 0) tm_multiset_tree_shrink(pool, set, &path, leaf, at == 0);
   else shrink(pool, set);
-  tm_tuple_drop(&pool->spec, pool->scratch, &pool->slab);
+  *left = true;
+  return true;
+}
+
+bool tm_multiset_remove(tm_multiset_pool *pool, tm_multiset *set, const uint64_t *tuple,
+                        uint64_t count) {
+  bool left;
+  if (!take(pool, set, tuple, count, &left)) return false;
+  if (left) tm_tuple_drop(&pool->spec, pool->scratch, &pool->slab);
+  return true;
+}
+
+bool tm_multiset_take(tm_multiset_pool *pool, tm_multiset *set, const uint64_t *tuple,
+                      uint64_t count, uint64_t *out, bool *left) {
+  if (!take(pool, set, tuple, count, left)) return false;
+  if (*left) memcpy(out, pool->scratch, pool->spec.words * sizeof *out);
   return true;
 }
 

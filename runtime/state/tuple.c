@@ -59,9 +59,9 @@ static void write_value(const tm_tuple_part *part, const void *data, uint32_t ro
   }
 }
 
-void tm_tuple_write(const tm_tuple_spec *spec, const tm_column *const *columns, uint32_t row,
-                    uint64_t *out) {
-  for (uint32_t i = 0; i < spec->part_count; i++) {
+void tm_tuple_write_parts(const tm_tuple_spec *spec, uint32_t from, uint32_t count,
+                          const tm_column *const *columns, uint32_t row, uint64_t *out) {
+  for (uint32_t i = from; i < from + count; i++) {
     const tm_tuple_part *part = &spec->parts[i];
     const tm_column *column = columns[i];
     uint64_t *to = out + part->at;

@@ -28,9 +28,13 @@ typedef struct tm_tuple_spec {
 } tm_tuple_spec;
 
 void tm_tuple_init(tm_tuple_spec *spec, tm_tuple_part *parts, uint32_t part_count);
-/* columns[i] is of part i. Strings stay where they are. */
-void tm_tuple_write(const tm_tuple_spec *spec, const tm_column *const *columns, uint32_t row,
-                    uint64_t *out);
+/* Parts from …+count-1; columns[i] is of part i. Strings stay where they are. */
+void tm_tuple_write_parts(const tm_tuple_spec *spec, uint32_t from, uint32_t count,
+                          const tm_column *const *columns, uint32_t row, uint64_t *out);
+static inline void tm_tuple_write(const tm_tuple_spec *spec, const tm_column *const *columns,
+                                  uint32_t row, uint64_t *out) {
+  tm_tuple_write_parts(spec, 0, spec->part_count, columns, row, out);
+}
 /* The same of many rows, of a spec that has one part of one word: out[i] of rows[i] (NULL: row i);
  * anything for a null. */
 void tm_tuple_write_words(const tm_tuple_spec *spec, const tm_column *column, const uint32_t *rows,

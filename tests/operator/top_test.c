@@ -4,56 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/operator/top_reference.h"
 #include "tests/support/fixture.h"
-#include "tests/support/reference.h"
 #include "tests/support/stage_harness.h"
 #include "tests/support/values.h"
 
 TestSuite(top, .init = setup, .fini = teardown);
 
-typedef struct wish {
-  const tm_batch *table;
-  int64_t n;
-  const reference_key *keys; /* per, then by */
-  uint32_t per, count;
-  bool all_ties, ranked;
-} wish;
+typedef top_wish wish;
 
-static int compare(const void *context, uint32_t a, uint32_t b) {
-  const wish *w = context;
-  int order = reference_compare_rows(w->table, a, b, w->keys, w->count);
-  return order != 0 ? order : reference_compare_whole(w->table, a, b);
-}
-
-static void add_row(const wish *w, rows_list *list, uint32_t row, int64_t rank) {
-  char *text = rows_text(w->table, row, NULL);
-  if (w->ranked) {
-    size_t size = strlen(text);
-    text = realloc(text, size + 24);
-    (void)snprintf(text + size, 24, "|%lld", (long long)rank);
-  }
-  rows_list_add(list, text);
-}
-
-/* The rank of a row is one more than the rows before it in its group, ties by `by` aside. */
-static rows_list expect(const wish *w) {
-  rows_list list = {0};
-  uint32_t rows[4096], count = w->table->rows;
-  cr_assert_leq(count, 4096);
-  for (uint32_t i = 0; i < count; i++) rows[i] = i;
-  reference_sort(rows, count, compare, w);
-  for (uint32_t i = 0; i < count; i++) {
-    int64_t before = 0, less = 0;
-    for (uint32_t k = 0; k < i; k++) {
-      if (reference_compare_rows(w->table, rows[k], rows[i], w->keys, w->per) != 0) continue;
-      before++;
-      less += reference_compare_rows(w->table, rows[k], rows[i], w->keys, w->count) < 0;
-    }
-    int64_t rank = w->all_ties ? less + 1 : before + 1;
-    if (rank <= w->n) add_row(w, &list, rows[i], rank);
-  }
-  return list;
-}
+static rows_list expect(const wish *w) { return top_reference(w); }
 
 static tm_batch *table_of(uint32_t rows, uint64_t seed, uint32_t distinct, bool odd) {
   rows_random random = rows_seed(seed);
