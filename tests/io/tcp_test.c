@@ -91,7 +91,7 @@ static tm_tcp_input *open_input(const char *format, const char *ddl, bool listen
 
 /* The next item, "partition line:data", "… ends", "… wrong: …"; waits for it. */
 static const char *next(tm_tcp_input *in) {
-  static char text[1 << 16];
+  static char text[1 << 17];
   tm_live_item item;
   tm_error err = {0};
   for (;;) {
