@@ -64,6 +64,7 @@ extern const tm_live_class tm_live_counts, tm_live_sums, tm_live_wide_sums; /* l
 extern const tm_live_class tm_live_floats, tm_live_float_products;
 extern const tm_live_class tm_live_best, tm_live_ordered;                   /* live_picks.c */
 extern const tm_live_class tm_live_distinct;                                /* live_pairs.c */
+extern const tm_live_class tm_live_sets;                                    /* live_sets.c */
 
 /* What state holds, for live_read.c. */
 static inline const void *tm_live_state(const tm_live_part *part, const char *state) {
