@@ -216,6 +216,28 @@ int tm_exact_sum_merge(tm_exact_sum *sum, const tm_exact_sum *other,
   return 0;
 }
 
+int tm_exact_sum_unmerge(tm_exact_sum *sum, const tm_exact_sum *other,
+                         const tm_exact_memory *memory) {
+  const __int128 least = (__int128)((unsigned __int128)1 << 127);
+  tm_exact_sum minus = *other;
+  tm_exact_wide wide = {.nans = 0};
+  if (other->wide != NULL || other->fixed == least) { /* which has no positive */
+    uint64_t carry = 1;
+    if (other->wide != NULL) wide = *other->wide;
+    if (other->fixed == least) flush_fixed(&(tm_exact_sum){least, &wide, other->window, 0});
+    for (int i = 0; i < TM_EXACT_LIMBS; i++) {
+      wide.limb[i] = ~wide.limb[i] + carry;
+      carry &= wide.limb[i] == 0;
+    }
+    wide.nans = -wide.nans;
+    wide.infinities = -wide.infinities;
+    wide.negative_infinities = -wide.negative_infinities;
+    minus.wide = &wide;
+  }
+  minus.fixed = other->fixed == least ? 0 : -other->fixed;
+  return tm_exact_sum_merge(sum, &minus, memory);
+}
+
 /* Both parts in one. */
 static tm_exact_wide gather(const tm_exact_sum *sum) {
   tm_exact_wide all = {0};

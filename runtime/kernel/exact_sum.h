@@ -52,6 +52,9 @@ int tm_exact_sum_add_column(tm_exact_sum *sum, const double *values, const uint8
                             size_t rows, const tm_exact_memory *memory);
 int tm_exact_sum_merge(tm_exact_sum *sum, const tm_exact_sum *other,
                        const tm_exact_memory *memory);
+/* Takes back what was merged. */
+int tm_exact_sum_unmerge(tm_exact_sum *sum, const tm_exact_sum *other,
+                         const tm_exact_memory *memory);
 
 /* The double nearest to the exact sum, ties to even; 0.0 for nothing. NaN if there is a NaN, or
  * infinities of both signs; else an infinity that is there. */

@@ -110,7 +110,8 @@ int tm_window_plan_stamp(const tm_window_plan *plan, const tm_bind *bind, tm_bat
   int64_t *times = tm_batch_alloc(out, (out->rows + 1) * sizeof *times);
   if (times == NULL) return no_memory(err);
   for (uint32_t i = 0; i < out->rows; i++) times[i] = ends[i] - 1;
-  if ((needed == NULL || needed[column]) && tm_window_plan_column(plan->type, out, column, starts) < 0) {
+  if ((needed == NULL || needed[column]) &&
+      tm_window_plan_column(plan->type, out, column, starts) < 0) {
     return no_memory(err);
   }
   if ((needed == NULL || needed[column + 1]) &&

@@ -118,6 +118,23 @@ static void count_close(tm_part *part) {
   tm_free(part->budget, p->counts, part->capacity * sizeof *p->counts);
 }
 
+static bool count_clear(tm_part *part, const uint32_t *ids, uint32_t count) {
+  count_part *p = (count_part *)part;
+  part->sealed = false;
+  if (ids == NULL && count > 0) memset(p->counts, 0, count * sizeof *p->counts);
+  for (uint32_t i = 0; ids != NULL && i < count; i++) p->counts[ids[i]] = 0;
+  return true;
+}
+
+static int count_unmerge(tm_part *part, const tm_part *from, const uint32_t *ids,
+                         const uint32_t *to, uint32_t count, uint64_t *at) {
+  count_part *p = (count_part *)part;
+  const count_part *f = (const count_part *)from;
+  (void)at;
+  for (uint32_t i = 0; i < count; i++) p->counts[to[i]] -= f->counts[ids[i]];
+  return 0;
+}
+
 const int64_t *tm_part_counts(const tm_part *part) {
   if (part->class == &tm_part_class_distinct) return tm_part_distinct_counts(part);
   assert(part->class == &tm_part_class_count);
@@ -126,7 +143,7 @@ const int64_t *tm_part_counts(const tm_part *part) {
 
 const tm_part_class tm_part_class_count = {
   sizeof(count_part), count_grow, count_add, count_merge, count_seal, count_save, count_restore,
-  count_close,
+  count_close, count_clear, count_unmerge,
 };
 
 /* ------------------------------------------------------------------ SEEN */
@@ -188,6 +205,19 @@ static void seen_close(tm_part *part) {
   tm_free(part->budget, ((seen_part *)part)->seen, part->capacity);
 }
 
+static bool seen_clear(tm_part *part, const uint32_t *ids, uint32_t count) {
+  seen_part *p = (seen_part *)part;
+  part->sealed = false;
+  if (ids == NULL) { /* without an array, as at first */
+    tm_free(part->budget, p->seen, part->capacity);
+    p->seen = NULL;
+    return true;
+  }
+  if (!seen_make(p, part->capacity)) return false;
+  for (uint32_t i = 0; i < count; i++) p->seen[ids[i]] = 0;
+  return true;
+}
+
 const uint8_t *tm_part_seen(const tm_part *part) {
   assert(part->class == &tm_part_class_seen);
   return ((const seen_part *)part)->seen;
@@ -197,7 +227,7 @@ bool tm_part_seen_none(tm_part *part) { return seen_make((seen_part *)part, 0); 
 
 const tm_part_class tm_part_class_seen = {
   sizeof(seen_part), seen_grow, seen_add, seen_merge, count_seal, seen_save, seen_restore,
-  seen_close,
+  seen_close, seen_clear, NULL,
 };
 
 /* ------------------------------------------------------------------ strings that are replaced */
@@ -208,6 +238,14 @@ bool tm_part_keep_text(tm_text_heap *heap, uint64_t *live, const tm_str *text, t
   if (old->size > TM_STR_INLINE && old->size != UINT32_MAX) *live -= old->size;
   if (kept.size > TM_STR_INLINE) *live += kept.size;
   *old = kept;
+  return true;
+}
+
+bool tm_part_new_heap(tm_budget *budget, tm_text_heap **heap) {
+  tm_text_heap *new = tm_text_heap_create(budget);
+  if (new == NULL) return false;
+  tm_text_heap_release(*heap);
+  *heap = new;
   return true;
 }
 

@@ -67,6 +67,12 @@ typedef struct tm_part_class {
   /* Into a fresh part grown to `groups`. false when out of memory; reader->failed is the other. */
   bool (*restore)(tm_part *part, uint32_t groups, tm_record_reader *reader);
   void (*close)(tm_part *part);
+  /* Entries of those groups (ids NULL: of groups 0 … count-1, all that there are) are as new, and
+   * the part is not sealed any more. false: memory. */
+  bool (*clear)(tm_part *part, const uint32_t *ids, uint32_t count);
+  /* Takes back what merge() of the same arguments gave. NULL: it cannot. As merge. */
+  int (*unmerge)(tm_part *part, const tm_part *from, const uint32_t *ids, const uint32_t *to,
+                 uint32_t count, uint64_t *at);
 } tm_part_class;
 
 /* What every part begins with. */
@@ -76,6 +82,8 @@ struct tm_part {
   tm_budget *budget;
   uint32_t capacity;
   bool sealed;
+  bool counts; /* set before the first merge: DISTINCT counts what it was given, so that merges can
+                  be taken back; it then takes no rows */
 };
 
 /* NULL when out of memory. The spec lives as long as the part. */
@@ -99,6 +107,8 @@ bool tm_part_array(const tm_part *part, void *array, size_t width, uint32_t capa
 
 /* ROWS, NULLS, DISTINCT (sealed). */
 const int64_t *tm_part_counts(const tm_part *part);
+/* Half of what it keeps, or more, is of merges that were taken back: it should be made anew. */
+bool tm_part_is_stale(const tm_part *part);
 /* SEEN: NULL where every group has a value. */
 const uint8_t *tm_part_seen(const tm_part *part);
 /* Of groups that exist without rows (an ungrouped aggregate): none has a value yet. */

@@ -2,7 +2,9 @@
  *
  * One key table holds the pairs (group, value) of all groups; a pair that is new counts for its
  * group. Without groups the values alone are the keys. For merging the pairs are sorted by group,
- * so that those of a group can be put into the table of another part. */
+ * so that those of a group can be put into the table of another part. A part that counts what it is
+ * given has a number of times a pair, so that merges can be taken back; what is there no time stays
+ * in the table, until somebody starts anew (tm_part_is_stale). */
 #include "state/accumulator_parts.h"
 #include "state/key_table.h"
 
@@ -18,6 +20,9 @@ typedef struct distinct_part {
   int32_t *group_of_row; /* scratch: a column of groups beside the values */
   uint32_t *rows, *ids;  /* scratch */
   uint32_t room;
+  uint32_t *times;       /* by id of a pair: how often it was merged; NULL where it is not counted */
+  uint32_t times_room;
+  uint64_t dead;         /* pairs that are there no time */
   uint32_t *order;       /* sealed: ids of pairs by group; NULL where not grouped */
   uint32_t *offsets;     /* group g is order[offsets[g]] … */
   uint32_t group_count;
@@ -63,12 +68,38 @@ static bool reserve_scratch(distinct_part *p, uint32_t rows) {
   return true;
 }
 
+static bool reserve_times(distinct_part *p, uint32_t pairs) {
+  if (pairs <= p->times_room) return true;
+  uint32_t room = p->times_room < 64 ? 64 : p->times_room;
+  while (room < pairs) room *= 2;
+  uint32_t *grown = tm_realloc(p->part.budget, p->times, p->times_room * sizeof *grown,
+                               room * sizeof *grown);
+  if (grown == NULL) return false;
+  memset(grown + p->times_room, 0, (room - p->times_room) * sizeof *grown);
+  p->times = grown;
+  p->times_room = room;
+  return true;
+}
+
+/* Once more each pair that was inserted just now. */
+static bool count_pairs(distinct_part *p, uint32_t count, uint32_t before) {
+  if (!reserve_times(p, tm_key_table_count(p->pairs))) return false;
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t id = p->ids[i];
+    if (p->times[id]++ > 0) continue;
+    p->counts[p->grouped ? p->group_of_row[p->rows[i]] : 0]++;
+    p->dead -= id < before; /* it was there before */
+  }
+  return true;
+}
+
 /* Inserts the pairs of listed rows; group_of_row is filled in. */
 static bool insert(distinct_part *p, const tm_column *values, uint32_t count) {
   tm_column groups = {.type = tm_type_of(TM_INT32), .data = p->group_of_row};
   const tm_column *both[] = {&groups, values}, **columns = p->grouped ? both : both + 1;
   uint32_t before = tm_key_table_count(p->pairs);
   if (tm_key_table_insert(p->pairs, columns, p->rows, count, NULL, p->ids) < 0) return false;
+  if (p->part.counts) return count_pairs(p, count, before);
   uint32_t after = tm_key_table_count(p->pairs);
   if (!p->grouped) {
     p->counts[0] = after;
@@ -133,9 +164,23 @@ static int distinct_seal(tm_part *part, uint32_t groups) {
 
 /* ------------------------------------------------------------------ merging */
 
-/* Pairs number `first` to first+count-1 of a group (in the order of the seal) join group `to`. */
+/* Once less each of those pairs, which are all there. */
+static void forget(distinct_part *p, const tm_column *values, uint32_t count) {
+  tm_column groups = {.type = tm_type_of(TM_INT32), .data = p->group_of_row};
+  const tm_column *both[] = {&groups, values}, **columns = p->grouped ? both : both + 1;
+  tm_key_table_find(p->pairs, columns, p->rows, count, NULL, p->ids);
+  for (uint32_t i = 0; i < count; i++) {
+    assert(p->ids[i] != TM_KEY_NONE && p->times[p->ids[i]] > 0);
+    if (--p->times[p->ids[i]] > 0) continue;
+    p->counts[p->grouped ? p->group_of_row[p->rows[i]] : 0]--;
+    p->dead++;
+  }
+}
+
+/* Pairs number `first` to first+count-1 of a group (in the order of the seal) join group `to`, or
+ * leave it. */
 static bool take_pairs(distinct_part *p, const distinct_part *f, uint32_t group, uint32_t first,
-                       uint32_t count, uint32_t to) {
+                       uint32_t count, uint32_t to, bool leave) {
   const tm_column values = tm_key_table_view(f->pairs, f->grouped ? 1 : 0);
   tm_str gathered[TM_PART_BLOCK];
   tm_column part = {.type = values.type, .data = gathered};
@@ -147,17 +192,17 @@ static bool take_pairs(distinct_part *p, const distinct_part *f, uint32_t group,
     p->rows[i] = i;
     p->group_of_row[i] = (int32_t)to;
   }
-  return insert(p, &part, count);
+  if (!leave) return insert(p, &part, count);
+  forget(p, &part, count);
+  return true;
 }
 
 /* *at: number of the entry << 32 | pairs of it that are done. */
-static int distinct_merge(tm_part *part, const tm_part *from, const uint32_t *ids,
-                          const uint32_t *to, uint32_t count, uint32_t groups_before,
-                          uint64_t *at) {
+static int merge_or_leave(tm_part *part, const tm_part *from, const uint32_t *ids,
+                          const uint32_t *to, uint32_t count, bool leave, uint64_t *at) {
   distinct_part *p = (distinct_part *)part;
   const distinct_part *f = (const distinct_part *)from;
   uint32_t left = STEP;
-  (void)groups_before;
   if (f->pairs == NULL) return 0;
   if (!make_pairs(p, f->grouped) || !reserve_scratch(p, TM_PART_BLOCK)) return -1;
   uint32_t entry = (uint32_t)(*at >> 32), done = (uint32_t)*at;
@@ -165,7 +210,7 @@ static int distinct_merge(tm_part *part, const tm_part *from, const uint32_t *id
     uint32_t group = ids[entry], size = (uint32_t)f->counts[group];
     while (done < size) {
       uint32_t block = size - done < TM_PART_BLOCK ? size - done : TM_PART_BLOCK;
-      if (!take_pairs(p, f, group, done, block, to[entry])) return -1;
+      if (!take_pairs(p, f, group, done, block, to[entry], leave)) return -1;
       done += block;
       left -= block < left ? block : left;
       if (left > 0) continue;
@@ -176,6 +221,25 @@ static int distinct_merge(tm_part *part, const tm_part *from, const uint32_t *id
     done = 0;
   }
   return 0;
+}
+
+static int distinct_merge(tm_part *part, const tm_part *from, const uint32_t *ids,
+                          const uint32_t *to, uint32_t count, uint32_t groups_before,
+                          uint64_t *at) {
+  (void)groups_before;
+  return merge_or_leave(part, from, ids, to, count, false, at);
+}
+
+static int distinct_unmerge(tm_part *part, const tm_part *from, const uint32_t *ids,
+                            const uint32_t *to, uint32_t count, uint64_t *at) {
+  assert(part->counts);
+  return merge_or_leave(part, from, ids, to, count, true, at);
+}
+
+bool tm_part_is_stale(const tm_part *part) {
+  if (part->class != &tm_part_class_distinct) return false;
+  const distinct_part *p = (const distinct_part *)part;
+  return p->pairs != NULL && p->dead > STEP && p->dead > tm_key_table_count(p->pairs) / 2;
 }
 
 /* ------------------------------------------------------------------ the rest of a part's life */
@@ -216,9 +280,23 @@ static void distinct_close(tm_part *part) {
   tm_free(budget, p->rows, p->room * sizeof *p->rows);
   tm_free(budget, p->ids, p->room * sizeof *p->ids);
   tm_free(budget, p->group_of_row, p->room * sizeof *p->group_of_row);
+  tm_free(budget, p->times, p->times_room * sizeof *p->times);
   tm_free(budget, p->order, (pairs + (size_t)1) * sizeof *p->order);
   tm_free(budget, p->offsets, (p->group_count + (size_t)2) * sizeof *p->offsets);
   tm_key_table_destroy(p->pairs);
+}
+
+static bool distinct_clear(tm_part *part, const uint32_t *ids, uint32_t count) {
+  assert(ids == NULL && "values of all groups go, or none");
+  bool counts = part->counts;
+  uint32_t capacity = part->capacity;
+  int64_t *kept = ((distinct_part *)part)->counts;
+  if (count > 0) memset(kept, 0, count * sizeof *kept);
+  ((distinct_part *)part)->counts = NULL;
+  distinct_close(part);
+  *(distinct_part *)part = (distinct_part){
+    .part = {part->class, part->spec, part->budget, capacity, false, counts}, .counts = kept};
+  return true;
 }
 
 const int64_t *tm_part_distinct_counts(const tm_part *part) {
@@ -227,5 +305,5 @@ const int64_t *tm_part_distinct_counts(const tm_part *part) {
 
 const tm_part_class tm_part_class_distinct = {
   sizeof(distinct_part), distinct_grow, distinct_add, distinct_merge, distinct_seal,
-  distinct_save, distinct_restore, distinct_close,
+  distinct_save, distinct_restore, distinct_close, distinct_clear, distinct_unmerge,
 };

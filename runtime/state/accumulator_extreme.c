@@ -79,9 +79,20 @@ int tm_part_read_extreme(const tm_part *part, uint32_t first, uint32_t count, co
   return tm_text_heap_pin(p->heap, out);
 }
 
+static bool extreme_clear(tm_part *part, const uint32_t *ids, uint32_t count) {
+  extreme_part *p = (extreme_part *)part;
+  tm_type type = part->spec->type;
+  part->sealed = false;
+  if (ids == NULL) tm_accumulate_neutral(type, is_greatest(part), p->values, 0, count);
+  for (uint32_t i = 0; ids != NULL && i < count; i++) {
+    tm_accumulate_neutral(type, is_greatest(part), p->values, ids[i], ids[i] + 1);
+  }
+  return true;
+}
+
 const tm_part_class tm_part_class_extreme = {
   sizeof(extreme_part), extreme_grow, extreme_add, extreme_merge, extreme_seal, extreme_save,
-  extreme_restore, extreme_close,
+  extreme_restore, extreme_close, extreme_clear, NULL,
 };
 
 /* ------------------------------------------------------------------ strings */
@@ -141,7 +152,21 @@ static int text_merge(tm_part *part, const tm_part *from, const uint32_t *ids, c
     if (texts[ids[i]].size == UINT32_MAX) continue;
     if (!text_offer(p, to[i], &texts[ids[i]])) return -1;
   }
-  return 0;
+  return compact(p) ? 0 : -1;
+}
+
+static bool text_clear(tm_part *part, const uint32_t *ids, uint32_t count) {
+  extreme_part *p = (extreme_part *)part;
+  tm_str *values = p->values;
+  part->sealed = false;
+  for (uint32_t i = 0; i < count; i++) {
+    tm_str *text = &values[ids == NULL ? i : ids[i]];
+    if (text->size > TM_STR_INLINE && text->size != UINT32_MAX) p->live -= text->size;
+    text->size = UINT32_MAX;
+  }
+  if (ids != NULL || p->heap == NULL || p->heap->bytes == 0) return true;
+  assert(p->live == 0);
+  return tm_part_new_heap(part->budget, &p->heap);
 }
 
 static void text_save(const tm_part *part, uint32_t groups, tm_record_writer *writer) {
@@ -167,5 +192,5 @@ static bool text_restore(tm_part *part, uint32_t groups, tm_record_reader *reade
 
 const tm_part_class tm_part_class_text_extreme = {
   sizeof(extreme_part), text_grow, text_add, text_merge, extreme_seal,
-  text_save, text_restore, extreme_close,
+  text_save, text_restore, extreme_close, text_clear, NULL,
 };

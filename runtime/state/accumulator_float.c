@@ -96,20 +96,50 @@ static bool float_add(tm_part *part, const tm_part_rows *in) {
   return true;
 }
 
-static int float_merge(tm_part *part, const tm_part *from, const uint32_t *ids,
-                       const uint32_t *to, uint32_t count, uint32_t groups_before, uint64_t *at) {
+static inline __attribute__((always_inline)) int merge_or_take(
+    tm_part *part, const tm_part *from, const uint32_t *ids, const uint32_t *to, uint32_t count,
+    const bool take) {
   float_part *p = (float_part *)part;
   const tm_exact_memory memory = memory_of(part);
   const tm_exact_sum *sums = ((const float_part *)from)->sums;
-  (void)groups_before, (void)at;
   const size_t each = sums_each(part);
   for (uint32_t i = 0; i < count; i++) {
     for (size_t k = 0; k < each; k++) {
       tm_exact_sum *sum = &p->sums[to[i] * each + k];
-      if (tm_exact_sum_merge(sum, &sums[ids[i] * each + k], &memory) < 0) return -1;
+      const tm_exact_sum *other = &sums[ids[i] * each + k];
+      int done = take ? tm_exact_sum_unmerge(sum, other, &memory)
+                      : tm_exact_sum_merge(sum, other, &memory);
+      if (done < 0) return -1;
     }
   }
   return 0;
+}
+
+static int float_merge(tm_part *part, const tm_part *from, const uint32_t *ids,
+                       const uint32_t *to, uint32_t count, uint32_t groups_before, uint64_t *at) {
+  (void)groups_before, (void)at;
+  return merge_or_take(part, from, ids, to, count, false);
+}
+
+static int float_unmerge(tm_part *part, const tm_part *from, const uint32_t *ids,
+                         const uint32_t *to, uint32_t count, uint64_t *at) {
+  (void)at;
+  return merge_or_take(part, from, ids, to, count, true);
+}
+
+static bool float_clear(tm_part *part, const uint32_t *ids, uint32_t count) {
+  float_part *p = (float_part *)part;
+  const tm_exact_memory memory = memory_of(part);
+  const size_t each = sums_each(part);
+  part->sealed = false;
+  for (uint32_t i = 0; i < count; i++) {
+    tm_exact_sum *sums = &p->sums[(ids == NULL ? i : ids[i]) * each];
+    for (size_t k = 0; k < each; k++) {
+      if (sums[k].wide != NULL) tm_exact_sum_deinit(&sums[k], &memory);
+      sums[k] = (tm_exact_sum){0};
+    }
+  }
+  return true;
 }
 
 static int float_seal(tm_part *part, uint32_t groups) {
@@ -172,5 +202,5 @@ double tm_part_float_mean(const tm_part *part, uint32_t group, int64_t count) {
 
 const tm_part_class tm_part_class_float = {
   sizeof(float_part), float_grow, float_add, float_merge, float_seal, float_save, float_restore,
-  float_close,
+  float_close, float_clear, float_unmerge,
 };

@@ -25,6 +25,8 @@ const int64_t *tm_part_distinct_counts(const tm_part *part);
 /* Keeps a string in *heap in place of *old (which may be NULL), whose bytes are garbage from then
  * on. *live counts the bytes in use. false: refused. */
 bool tm_part_keep_text(tm_text_heap *heap, uint64_t *live, const tm_str *text, tm_str *old);
+/* An empty one in place of *heap, which batches may still hold. false: refused. */
+bool tm_part_new_heap(tm_budget *budget, tm_text_heap **heap);
 /* More than half of the heap, and more than a megabyte, is garbage. */
 bool tm_part_heap_is_stale(const tm_text_heap *heap, uint64_t live);
 

@@ -2,9 +2,10 @@
  * order, and the value where another column is least or greatest.
  *
  * A row's place is its event time where rows have one, else (source and file, line or record
- * number), else its arrival. first and last skip nulls. Where `by` is equal the first place wins. At one place (of
- * equal time, or made of one by a join) the least value wins for first, arg_min and arg_max, the greatest for
- * last: so the pick never depends on the order in which rows or lanes come. */
+ * number), else its arrival. first and last skip nulls. Where `by` is equal the first place wins.
+ * At one place (of equal time, or made of one by a join) the least value wins for first, arg_min
+ * and arg_max, the greatest for last: so the pick never depends on the order in which rows or lanes
+ * come. */
 #include "state/accumulator_parts.h"
 
 #include <assert.h>
@@ -229,7 +230,26 @@ static int pick_merge(tm_part *part, const tm_part *from, const uint32_t *ids, c
   for (uint32_t i = 0; i < count; i++) {
     if (picks[ids[i]].there && !offer(p, to[i], &picks[ids[i]])) return -1;
   }
-  return 0;
+  return compact(p) ? 0 : -1;
+}
+
+static void forget_text(pick_part *p, const tm_str *text) {
+  if (text->size > TM_STR_INLINE) p->live -= text->size;
+}
+
+static bool pick_clear(tm_part *part, const uint32_t *ids, uint32_t count) {
+  pick_part *p = (pick_part *)part;
+  bool value = is_text(part->spec->type), by = has_by(part) && is_text(part->spec->by_type);
+  part->sealed = false;
+  for (uint32_t i = 0; i < count; i++) {
+    pick *one = &p->picks[ids == NULL ? i : ids[i]];
+    if (one->there && value) forget_text(p, &one->value);
+    if (one->there && by) forget_text(p, &one->by);
+    *one = (pick){.there = false};
+  }
+  if (ids != NULL || p->heap == NULL || p->heap->bytes == 0) return true;
+  assert(p->live == 0);
+  return tm_part_new_heap(part->budget, &p->heap);
 }
 
 static int pick_seal(tm_part *part, uint32_t groups) {
@@ -304,5 +324,5 @@ int tm_part_read_pick(const tm_part *part, uint32_t first, uint32_t count, tm_ba
 
 const tm_part_class tm_part_class_pick = {
   sizeof(pick_part), pick_grow, pick_add, pick_merge, pick_seal, pick_save, pick_restore,
-  pick_close,
+  pick_close, pick_clear, NULL,
 };

@@ -134,6 +134,54 @@ static void sum_close(tm_part *part) {
   tm_free(part->budget, p->carries, part->capacity * sizeof *p->carries);
 }
 
+static bool sum_clear(tm_part *part, const uint32_t *ids, uint32_t count) {
+  sum_part *p = (sum_part *)part;
+  size_t width = sum_width(part);
+  part->sealed = false;
+  if (ids == NULL && count > 0) {
+    memset(p->sums, 0, count * width);
+    if (p->carries != NULL) memset(p->carries, 0, count * sizeof *p->carries);
+  }
+  for (uint32_t i = 0; ids != NULL && i < count; i++) {
+    memset((char *)p->sums + ids[i] * width, 0, width);
+    if (p->carries != NULL) p->carries[ids[i]] = 0;
+  }
+  return true;
+}
+
+/* Subtracts with a wrap: as add_word with the opposite, which the least number has none of. */
+static bool take_word(sum_part *p, uint32_t group, int64_t value, int64_t carry) {
+  int64_t *sum = (int64_t *)p->sums + group;
+  if (__builtin_sub_overflow(*sum, value, sum)) carry += value < 0 ? -1 : 1;
+  if (carry == 0) return true;
+  if (!make_carries(p)) return false;
+  p->carries[group] -= carry;
+  return true;
+}
+
+static bool take_wide(sum_part *p, uint32_t group, __int128 value, int64_t carry) {
+  __int128 *sum = (__int128 *)p->sums + group;
+  if (__builtin_sub_overflow(*sum, value, sum)) carry += value < 0 ? -1 : 1;
+  if (carry == 0) return true;
+  if (!make_carries(p)) return false;
+  p->carries[group] -= carry;
+  return true;
+}
+
+static int sum_unmerge(tm_part *part, const tm_part *from, const uint32_t *ids,
+                       const uint32_t *to, uint32_t count, uint64_t *at) {
+  sum_part *p = (sum_part *)part;
+  const sum_part *f = (const sum_part *)from;
+  (void)at;
+  for (uint32_t i = 0; i < count; i++) {
+    int64_t carry = f->carries == NULL ? 0 : f->carries[ids[i]];
+    bool taken = is_wide(part) ? take_wide(p, to[i], ((__int128 *)f->sums)[ids[i]], carry)
+                               : take_word(p, to[i], ((int64_t *)f->sums)[ids[i]], carry);
+    if (!taken) return -1;
+  }
+  return 0;
+}
+
 tm_wide_sum tm_part_sum(const tm_part *part, uint32_t group) {
   const sum_part *p = (const sum_part *)part;
   int64_t carry = p->carries == NULL ? 0 : p->carries[group];
@@ -148,8 +196,10 @@ tm_wide_sum tm_part_sum(const tm_part *part, uint32_t group) {
 
 const tm_part_class tm_part_class_sum = {
   sizeof(sum_part), sum_grow, sum_add, sum_merge, sum_seal, sum_save, sum_restore, sum_close,
+  sum_clear, sum_unmerge,
 };
 
 const tm_part_class tm_part_class_wide_sum = {
   sizeof(sum_part), sum_grow, sum_add, sum_merge, sum_seal, sum_save, sum_restore, sum_close,
+  sum_clear, sum_unmerge,
 };

@@ -2,7 +2,8 @@
  *
  * While rows come, values and their groups are appended to a log. Sealing sorts the log by group
  * (a counting sort), so that a group's values are one run. Merging copies nothing: the merged part
- * notes which runs of the lanes' parts belong to which of its groups. */
+ * notes which runs of the others belong to which of its groups; of another merged part, those that
+ * it notes. */
 #include "state/accumulator_values.h"
 
 #include <assert.h>
@@ -109,9 +110,16 @@ static int values_merge(tm_part *part, const tm_part *from, const uint32_t *ids,
   (void)groups_before, (void)at;
   assert(p->words == NULL && from->sealed);
   for (uint32_t i = 0; i < count; i++) {
-    if (f->offsets[ids[i]] == f->offsets[ids[i] + 1]) continue;
-    segment new = {f, ids[i], to[i]};
-    if (!add_segment(p, &new)) return -1;
+    uint64_t first = f->offsets[ids[i]], end = f->offsets[ids[i] + 1];
+    if (first == end) continue;
+    if (f->segments == NULL) {
+      segment new = {f, ids[i], to[i]};
+      if (!add_segment(p, &new)) return -1;
+    }
+    for (uint64_t k = first; f->segments != NULL && k < end; k++) {
+      segment new = {f->segments[k].from, f->segments[k].from_group, to[i]};
+      if (!add_segment(p, &new)) return -1;
+    }
   }
   return 0;
 }
@@ -252,6 +260,15 @@ static void values_close(tm_part *part) {
   tm_free(budget, p->offsets, offsets_bytes(p->group_count));
 }
 
+static bool values_clear(tm_part *part, const uint32_t *ids, uint32_t count) {
+  (void)count;
+  assert(ids == NULL && "values of all groups go, or none");
+  values_close(part);
+  *(values_part *)part = (values_part){
+    .part = {part->class, part->spec, part->budget, part->capacity, false, part->counts}};
+  return true;
+}
+
 bool tm_values_run(const tm_part *part, uint32_t group, uint32_t nth, const uint64_t **out,
                    uint64_t *count) {
   const values_part *p = (const values_part *)part;
@@ -269,5 +286,5 @@ bool tm_values_run(const tm_part *part, uint32_t group, uint32_t nth, const uint
 
 const tm_part_class tm_part_class_values = {
   sizeof(values_part), values_grow, values_add, values_merge, values_seal, values_save,
-  values_restore, values_close,
+  values_restore, values_close, values_clear, NULL,
 };

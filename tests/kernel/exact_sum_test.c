@@ -277,6 +277,15 @@ Test(exact_sum, order_and_sharing_do_not_matter) {
     for (int i = 0; i < ROWS; i++) add(&parts[random_bits() % 7], values[i]);
     for (int i = 0; i < 7; i++) cr_assert_eq(tm_exact_sum_merge(&merged, &parts[i], &memory), 0);
     check_same(&whole, &merged);
+    tm_exact_sum rest = {0};
+    cr_assert_eq(tm_exact_sum_merge(&rest, &whole, &memory), 0);
+    for (int i = 6; i >= 3; i--) cr_assert_eq(tm_exact_sum_unmerge(&rest, &parts[i], &memory), 0);
+    for (int i = 0; i < 3; i++) cr_assert_eq(tm_exact_sum_unmerge(&rest, &parts[i], &memory), 0);
+    check_same(&rest, &(tm_exact_sum){0});
+    cr_assert_eq(tm_exact_sum_unmerge(&rest, &whole, &memory), 0);
+    cr_assert_eq(tm_exact_sum_merge(&rest, &merged, &memory), 0);
+    check_same(&rest, &(tm_exact_sum){0});
+    finish(&rest);
     for (int i = 0; i < ROWS; i++) /* and taken away again, in yet another order */
       cr_assert_eq(tm_exact_sum_remove(&merged, values[(i * 17) % ROWS], &memory), 0);
     tm_exact_sum nothing = {0};
@@ -310,6 +319,15 @@ Test(exact_sum, columns_are_their_rows) {
     finish(&single);
   }
   cr_assert_eq(blocks_held, 0);
+}
+
+Test(exact_sum, the_least_fixed_part_can_be_taken_back) {
+  tm_exact_sum least = {.fixed = (__int128)((unsigned __int128)1 << 127)}, sum = {0};
+  cr_assert_eq(tm_exact_sum_unmerge(&sum, &least, &memory), 0);
+  cr_expect_eq(tm_exact_sum_result(&sum), 0x1p55); /* 2^127 units of 2^-72 */
+  cr_assert_eq(tm_exact_sum_merge(&sum, &least, &memory), 0);
+  cr_expect_eq(tm_exact_sum_result(&sum), 0);
+  finish(&sum);
 }
 
 /* Data of one kind stays in its 32 bytes, wherever it lies. */

@@ -1,4 +1,4 @@
-/* tests/operator/agg_window_test.c: aggregates in fixed windows, in batches and streams, against a
+/* tests/operator/window_agg_test.c: aggregates in fixed windows, in batches and streams, against a
  * reference that gives each row once to each window that is open to it: rows and late rows. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "tests/support/stage_harness.h"
 #include "tests/support/fixture.h"
 
-TestSuite(agg_window, .init = setup, .fini = teardown);
+TestSuite(window_agg, .init = setup, .fini = teardown);
 
 #define SECOND INT64_C(1000000)
 #define DAY (86400 * SECOND)
@@ -111,7 +111,7 @@ static void check_shapes(checker run, const tm_batch *table, bool stream, int64_
   }
 }
 
-Test(agg_window, batch) {
+Test(window_agg, batch) {
   for (uint64_t seed = 1; seed < 4; seed++) {
     tm_batch *table = table_of(2000, seed, 7, SECOND / 20, seed * 10 * SECOND);
     check_shapes(harness_check, table, false, 0, plain, COUNT(plain));
@@ -120,7 +120,7 @@ Test(agg_window, batch) {
   }
 }
 
-Test(agg_window, stream) {
+Test(window_agg, stream) {
   for (uint64_t seed = 1; seed < 4; seed++) {
     tm_batch *table = table_of(1500, seed, 7, SECOND / 20, seed * 4 * SECOND);
     check_shapes(harness_check, table, true, 4 * SECOND, plain, COUNT(plain));
@@ -129,7 +129,7 @@ Test(agg_window, stream) {
   }
 }
 
-Test(agg_window, stream_with_rows_that_are_late) {
+Test(window_agg, stream_with_rows_that_are_late) {
   for (uint64_t seed = 1; seed < 4; seed++) {
     tm_batch *table = table_of(1500, seed, 7, SECOND / 20, 30 * SECOND);
     check_shapes(harness_check, table, true, (int64_t)seed * 3 * SECOND, plain, COUNT(plain));
@@ -138,7 +138,7 @@ Test(agg_window, stream_with_rows_that_are_late) {
   }
 }
 
-Test(agg_window, in_every_way_a_lane_may_go) {
+Test(window_agg, in_every_way_a_lane_may_go) {
   tm_batch *table = table_of(12, 5, 3, 4 * SECOND, 20 * SECOND);
   const agg_spec some[] = {plain[0], plain[2], values[2], values[4]};
   check_shapes(harness_sweep, table, false, 0, some, COUNT(some));
@@ -152,7 +152,7 @@ Test(agg_window, in_every_way_a_lane_may_go) {
 
 static const agg_spec counts[] = {{.agg = "count"}};
 
-Test(agg_window, of_dates_are_dates) {
+Test(window_agg, of_dates_are_dates) {
   rows_random random = rows_seed(9);
   tm_schema *schema = rows_schema(&arena, "k string, n int32, day date not null");
   tm_batch *table = rows_random_table(budget, schema, 300, &random,
@@ -179,7 +179,7 @@ Test(agg_window, of_dates_are_dates) {
   tm_batch_release(table);
 }
 
-Test(agg_window, of_a_zone_have_its_days) {
+Test(window_agg, of_a_zone_have_its_days) {
   tm_error err = {0};
   setenv("TZDIR", "tests/base/zoneinfo", 1);
   const tm_zone *zone = tm_zone_find("America/New_York", &err);
@@ -217,7 +217,7 @@ static void expect_rows(const harness_case *c, const char *const *texts, size_t 
   rows_list_clear(&expected);
 }
 
-Test(agg_window, results_have_the_last_instant_of_their_window) {
+Test(window_agg, results_have_the_last_instant_of_their_window) {
   tm_batch *table = table_from("at timestamp not null, x int32", "5000000|1\n12000000|2\n");
   const window_shape tumbling = {"at", TM_WINDOW_TUMBLING, 10 * SECOND, 0, NULL, false, 0, 0};
   const char *const expected[] = {"0|10000000|1 @9999999", "10000000|20000000|1 @19999999"};
@@ -231,7 +231,7 @@ Test(agg_window, results_have_the_last_instant_of_their_window) {
 }
 
 /* At equal times the values decide, not who came first. */
-Test(agg_window, picks_go_by_time_then_by_their_arguments) {
+Test(window_agg, picks_go_by_time_then_by_their_arguments) {
   tm_batch *table = table_from("at timestamp not null, v int32, b int32",
                                "7|3|1\n7|1|1\n5|9|2\n5|8|1\n9|2|2\n9|4|2\n9|null|2\n");
   const agg_spec specs[] = {
@@ -254,7 +254,7 @@ Test(agg_window, picks_go_by_time_then_by_their_arguments) {
 }
 
 /* A group of an upstream window is final with it, and keeps its time. */
-Test(agg_window, groups_of_windows_made_above) {
+Test(window_agg, groups_of_windows_made_above) {
   tm_batch *table = table_from(
       "k string, window_start timestamp not null, window_end timestamp not null, "
       "at timestamp not null, n int32",
@@ -302,7 +302,7 @@ static tm_value options_with(const char *size, const char *tz, tm_value more) {
                  {"emit", more});
 }
 
-Test(agg_window, what_cannot_be_is_refused) {
+Test(window_agg, what_cannot_be_is_refused) {
   expect_refused("x int32", NULL, options_with("1h", NULL, v_nil()), TM_E_VALUE,
                  "a window wants rows with event time");
   expect_refused("day date", "day", options_with("1h", NULL, v_nil()), TM_E_VALUE,
@@ -323,7 +323,7 @@ Test(agg_window, what_cannot_be_is_refused) {
                  "agg makes two columns 'window_end'");
 }
 
-Test(agg_window, damaged_state_is_refused_or_harmless) {
+Test(window_agg, damaged_state_is_refused_or_harmless) {
   tm_batch *table = table_of(30, 5, 3, SECOND, 9 * SECOND);
   check_shapes(harness_damage, table, false, 0, plain, COUNT(plain));
   check_shapes(harness_damage, table, true, 4 * SECOND, plain, COUNT(plain));
