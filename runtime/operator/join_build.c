@@ -19,8 +19,10 @@ int tm_join_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, void *
   tm_gate_init(&s->probed, lanes);
   s->rebuild = tm_alloc_zero(budget, lanes * sizeof *s->rebuild);
   if (s->rebuild == NULL) return no_memory(err);
-  return tm_join_table_init(&s->table, budget, lanes, bind->inputs[p->build],
-                            p->kept[p->build], err);
+  int done = tm_join_table_init(&s->table, budget, lanes, bind->inputs[p->build],
+                                p->kept[p->build], err);
+  s->table.order = p->order;
+  return done;
 }
 
 void tm_join_unshare(void *object) {
@@ -28,6 +30,7 @@ void tm_join_unshare(void *object) {
   tm_budget *budget = s->budget;
   tm_free(budget, s->rebuild, s->copied.lanes * sizeof *s->rebuild);
   tm_free(budget, s->marks, s->mark_count);
+  tm_join_runs_deinit(&s->runs);
   tm_join_table_deinit(&s->table);
   tm_free(budget, s, sizeof *s);
 }
@@ -77,6 +80,11 @@ int tm_join_lay_out(tm_join *j, tm_error *err) {
   const tm_join_keys *keys = &j->plan->keys[j->plan->build];
   if (tm_join_table_gather(j->table, keys, j->track, err) < 0) return -1;
   if (check_scalar(j, err) < 0) return -1;
+  tm_join_runs *runs = &j->shared->runs;
+  const tm_join_order *order = j->plan->order;
+  if (order != NULL && tm_join_runs_init(runs, j->shared->budget, j->table, order, err) < 0) {
+    return -1;
+  }
   __atomic_store_n(&j->shared->laid_out, 1, __ATOMIC_RELEASE);
   return 0;
 }
@@ -101,6 +109,10 @@ static tm_flow build(tm_join *j, tm_error *err) {
   if (j->chunk < j->table->chunk_count) {
     int done = tm_join_table_build(j->table, j->env.lane, j->chunk++, keys, err);
     return done < 0 ? TM_FLOW_FAILED : TM_FLOW_MORE;
+  }
+  if (j->plan->order != NULL) {
+    int more = tm_join_runs_step(&j->shared->runs, j->env.lane, err);
+    if (more != 0) return more < 0 ? TM_FLOW_FAILED : TM_FLOW_MORE;
   }
   tm_gate_arrive(&j->shared->built, &j->env);
   j->phase = JOIN_PROBE;

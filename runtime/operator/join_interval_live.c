@@ -1,17 +1,18 @@
 /* operator/join_interval_live.c: rows of two sides whose times are near each other, in a stream.
  *
- * Both sides' rows are kept, by key in order of time, as long as a row that may still come can match
- * them. A row that comes is held against those of the other side that are there, and then kept
- * itself; so each pair comes out once, with the later of its two rows. Nothing is put in order.
+ * Both sides' rows are kept, by key in order of time, as long as a row that may still come can
+ * match them. A row that comes is held against those of the other side that are there, and then
+ * kept itself; so each pair comes out once, with the later of its two rows. Nothing is put in
+ * order.
  *
  * A left row has a range [low, high] of times (join_interval_plan.h). No right row that still comes
- * is earlier than the right watermark: once that is beyond `high`, the left row is dead. A right row
- * of time t is dead once the left watermark is beyond t - from. So what is kept is bounded by the
- * rows within the range, the disorder, and how far one side runs ahead of the other; where `to` is
- * a column, by what that column says; where `from` is one, right rows stay as long as the left side
- * lasts, and a left side without an end is refused. A row that dies without a match comes out then
- * (outer and anti kinds); a semi join's row comes with its first match. Those have old times, and
- * the output's watermark trails behind both inputs' by as much.
+ * is earlier than the right watermark: once that is beyond `high`, the left row is dead. A right
+ * row of time t is dead once the left watermark is beyond t - from. So what is kept is bounded by
+ * the rows within the range, the disorder, and how far one side runs ahead of the other; where `to`
+ * is a column, by what that column says; where `from` is one, right rows stay as long as the left
+ * side lasts, and a left side without an end is refused. A row that dies without a match comes out
+ * then (outer and anti kinds); a semi join's row comes with its first match. Those have old times,
+ * and the output's watermark trails behind both inputs' by as much.
  *
  * A row that is behind its own mark is late: others that it matches may be gone.
  *
@@ -192,7 +193,8 @@ static tm_flow emit(interval *i, const uint32_t *rows, const uint32_t *ids, uint
 static tm_flow emit_pairs(interval *i, tm_out *out, tm_error *err) {
   tm_join_pairs *p = &i->pairs;
   uint32_t first = meet(i);
-  if (i->plan->join.kind == JOIN_SEMI && p->kept == 0) return emit(i, NULL, p->ids, first, out, err);
+  bool semi = i->plan->join.kind == JOIN_SEMI;
+  if (semi && p->kept == 0) return emit(i, NULL, p->ids, first, out, err);
   if (tm_interval_is_half(i)) return TM_FLOW_MORE;
   i->env.ledger->produced += p->count; /* one is taken back for each left row that has met */
   return emit(i, p->rows, p->ids, p->count, out, err);

@@ -43,8 +43,8 @@ typedef struct interval {
   tm_key_map keys;
   tm_row_pool pools[2];
   tm_time_heap ends[2];    /* rows of a side by high_us */
-  tm_time_list waiting[2]; /* rows whose own time holds the output's back, where a bound is a column:
-                              they may yet come out */
+  tm_time_list waiting[2]; /* rows that may yet come out, where a bound is a column: their own times
+                              hold the output's back */
   int64_t watermarks_us[2];
   bool ended[2];
   int64_t told_us;         /* watermark that was given last */

@@ -22,7 +22,8 @@ static int read_bound(const tm_bind *bind, const char *name, interval_bound *out
   const tm_value *v = tm_value_get(bind->options, name);
   if (v == NULL || v->kind == TM_VALUE_NIL) {
     tm_fail(err, TM_E_VALUE, "join_interval needs its bounds: '%s' is missing", name);
-    return tm_error_help(err, "from = \"-5m\", to = \"5m\": durations, or columns of the left side");
+    return tm_error_help(err, "from = \"-5m\", to = \"expires\": durations, or columns of the left "
+                         "side");
   }
   if (v->kind == TM_VALUE_DURATION) {
     out->us = v->integer;
@@ -30,7 +31,9 @@ static int read_bound(const tm_bind *bind, const char *name, interval_bound *out
   }
   if (tm_duration_parse(v->text, v->size, &out->us) == 0) return 0;
   int column = tm_schema_require(bind->inputs[0], v->text, err);
-  if (column < 0) return tm_error_help(err, "'%s' is a duration, or a column of the left side", name);
+  if (column < 0) {
+    return tm_error_help(err, "'%s' is a duration, or a column of the left side", name);
+  }
   tm_type type = bind->inputs[0]->fields[column].type;
   if (type.kind != TM_TIMESTAMP && type.kind != TM_DATE) {
     char text[TM_TYPE_TEXT_MAX];

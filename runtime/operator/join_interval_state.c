@@ -33,7 +33,7 @@ static tm_batch *gather(const interval *i, uint32_t port, const uint32_t *ids, u
   }
   for (uint32_t c = 0; done && c < schema->count; c++) {
     if (!i->plan->join.kept[port][c]) continue;
-    done = tm_row_pool_gather(&i->pools[port], c, ids, count, false, batch, c) == 0;
+    done = tm_row_pool_gather(&i->pools[port], c, ids, NULL, count, false, batch, c) == 0;
   }
   if (done) return batch;
   tm_batch_release(batch);

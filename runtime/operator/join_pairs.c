@@ -44,7 +44,7 @@ static int place_pairs(const tm_join_pairs *p, tm_batch *both) {
 static int gather_kept(const tm_join_pairs *p, uint32_t column, const uint32_t *ids,
                        uint32_t count, tm_batch *out, uint32_t out_column) {
   if (p->pool != NULL) {
-    return tm_row_pool_gather(p->pool, column, ids, count, false, out, out_column);
+    return tm_row_pool_gather(p->pool, column, ids, NULL, count, false, out, out_column);
   }
   return tm_row_store_gather(p->chunks, column, ids, NULL, count, false, out, out_column);
 }

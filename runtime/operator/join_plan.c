@@ -255,9 +255,9 @@ static void bind_facts(tm_bind *bind, join_plan *p) {
   out->window_start = out->window_end = -1;
 }
 
-/* Columns of an upstream window of the left side, where each row comes when its left row comes. */
-static void pass_windows(tm_bind *bind, const join_plan *p) {
+void tm_join_pass_windows(tm_bind *bind) {
   const tm_rows_facts *in = &bind->facts_in[0];
+  const join_plan *p = bind->plan;
   if (p->outer_right) return;
   for (uint32_t i = 0; i < bind->output->count; i++) {
     int32_t from = bind->passes[0][i];
@@ -332,7 +332,7 @@ int tm_join_bind(tm_bind *bind, tm_error *err) {
   p->build = ends ? build_side(bind, p) : 1;
   p->keeps_marks = bind->job->stream;
   bind->waits[1 - p->build] = (uint32_t)1 << p->build;
-  if (p->build == 1) pass_windows(bind, p);
+  if (p->build == 1) tm_join_pass_windows(bind);
   bind->detail = describe(bind, p);
   return bind->detail == NULL ? no_memory(err) : 0;
 }

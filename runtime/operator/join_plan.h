@@ -6,7 +6,7 @@
 
 #include "expr/function.h"
 #include "stage/stage.h"
-#include "state/join_table.h"
+#include "state/join_runs.h"
 
 typedef enum join_kind {
   JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_SEMI, JOIN_ANTI,
@@ -22,6 +22,7 @@ typedef struct join_plan {
   bool scalar;               /* on = {}: at most one row on the right */
   join_column *columns;      /* of the result */
   tm_function *where;        /* over the columns of both sides, left ones first; NULL: none */
+  const tm_join_order *order; /* in which the rows of a key are put, once all are there; or NULL */
   uint8_t *kept[2];          /* per column of a side: needed of a row that is kept */
   bool outer_left, outer_right; /* rows without a match come out too */
   bool side_timed[2], timed; /* rows of a side, of the result have event time */
@@ -41,6 +42,9 @@ enum { JOIN_ALL_KINDS = (1 << 6) - 1 };
 /* Kind, keys, output, condition, facts and needs. The plan, which is bind->plan too; NULL with
  * err. */
 join_plan *tm_join_plan_create(tm_bind *bind, const join_shape *shape, tm_error *err);
+/* Columns of an upstream window of the left side stay what they are, where each row comes when its
+ * left row comes. */
+void tm_join_pass_windows(tm_bind *bind);
 /* Whether verb join runs with one side built before the other flows past it: in a batch always; in
  * a stream where the right side is a table that ends, or nobody looks before both have ended. With
  * a window, or where both sides stay alive, other stages serve. */

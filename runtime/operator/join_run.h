@@ -10,6 +10,7 @@
 typedef struct tm_join_shared {
   tm_budget *budget;
   tm_join_table table;
+  tm_join_runs runs;  /* where the plan wants an order */
   tm_gate copied, built, probed;
   int laid_out;       /* atomic: 1 once the parts are one array */
   /* only while a state is restored: */

@@ -141,6 +141,9 @@ static int rebuild(tm_join *j, tm_error *err) {
   if (tm_join_lay_out(j, err) < 0) return -1;
   for (uint32_t lane = 0; lane < j->env.lanes; lane++) {
     if (build_partition(j, lane, err) < 0) return -1;
+    int more = s->rebuild[lane] == UINT32_MAX && j->plan->order != NULL;
+    while (more > 0) more = tm_join_runs_step(&s->runs, lane, err);
+    if (more < 0) return -1;
   }
   if (s->marks == NULL) return 0;
   if (s->mark_count != (uint64_t)j->table->chunk_count * TM_CHUNK_ROWS) {

@@ -10,6 +10,7 @@
 
 #include "format/cell_text.h"
 #include "operator/join_run.h"
+#include "operator/join_widen.h"
 #include "stage/options.h"
 #include "state/sorter.h"
 
@@ -74,6 +75,7 @@ static int lookup_bind(tm_bind *bind, tm_error *err) {
   bind->order = TM_ORDER_KEEPS;
   bind->waits[0] = 1 << 1;
   bind->rows_estimate = bind->input_rows[0];
+  tm_join_pass_windows(bind);
   tm_rows_facts facts = bind->facts_in[0]; /* left rows, as they are */
   facts.window_start = bind->facts_out.window_start;
   facts.window_end = bind->facts_out.window_end;
@@ -189,43 +191,17 @@ static int drop_misses(const tm_join *l, tm_batch *batch, uint32_t *ids, tm_out 
   return done;
 }
 
-static bool any_misses(const uint32_t *ids, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) {
-    if (ids[i] == TM_ROW_NONE) return true;
-  }
-  return false;
-}
-
-/* The columns of the left side are those of the batch; the table's are gathered beside them. */
-static tm_batch *widen(const tm_join *l, tm_batch *in, const uint32_t *ids, bool misses) {
-  const tm_bind *bind = l->env.bind;
-  tm_batch *batch = tm_batch_derive(in, l->env.budget, bind->output);
-  bool done = batch != NULL;
-  for (uint32_t i = 0; done && i < bind->output->count; i++) {
-    join_column from = l->plan->columns[i];
-    if (from.left >= 0) {
-      batch->columns[i] = in->columns[from.left];
-      continue;
-    }
-    if (bind->needed != NULL && !bind->needed[i]) continue;
-    done = tm_row_store_gather(l->table->chunks, (uint32_t)from.right, ids, in->selection,
-                               in->selected, misses, batch, i) == 0;
-  }
-  if (done) return batch;
-  tm_batch_release(batch);
-  return NULL;
-}
-
 static tm_flow look_up(tm_join *l, tm_batch *in, tm_out *out, tm_error *err) {
   uint32_t *ids = tm_batch_alloc(in, (in->selected + 1) * sizeof *ids);
   if (ids == NULL) return no_memory(err);
   if (tm_join_table_probe(l->table, in, &l->plan->keys[0], ids, err) < 0) return TM_FLOW_FAILED;
-  bool misses = any_misses(ids, in->selected);
+  bool misses = tm_join_widen_misses(ids, in->selected);
   if (misses && ((const lookup_plan *)l->plan)->miss != MISS_KEEP) {
     if (drop_misses(l, in, ids, out, err) < 0) return TM_FLOW_FAILED;
     misses = false;
   }
-  tm_batch *batch = widen(l, in, ids, misses);
+  tm_join_widen widen = {.env = &l->env, .plan = l->plan, .chunks = l->table->chunks};
+  tm_batch *batch = tm_join_widen_batch(&widen, in, ids, misses);
   if (batch == NULL) return no_memory(err);
   tm_out_emit(out, batch);
   return TM_FLOW_INPUT;

@@ -6,6 +6,7 @@
 
 #include "kernel/cast.h"
 #include "kernel/hash_rows.h"
+#include "state/join_runs.h"
 
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "join: out of memory"); }
 
@@ -66,11 +67,36 @@ static int keyed_init(keyed *k, tm_budget *budget, const tm_batch *batch,
   return 0;
 }
 
+/* The words of rows that were appended last, `from` on. */
+static int set_words(tm_join_table *t, tm_row_store *store, uint64_t from, const tm_batch *batch,
+                     tm_batch *owner) {
+  int64_t *words = batch->times;
+  if (t->order->column >= 0) {
+    uint32_t column = (uint32_t)t->order->column;
+    words = tm_batch_alloc(owner, (batch->rows + 1) * sizeof *words);
+    if (words == NULL || tm_join_words(t->budget, t->order, batch, column, words) < 0) return -1;
+  }
+  for (uint32_t i = 0; i < batch->selected; i++) {
+    tm_chunk *chunk = &store->chunks[(from + i) >> TM_CHUNK_BITS];
+    if (chunk->words == NULL) {
+      chunk->words = tm_batch_alloc(chunk->rows, TM_CHUNK_ROWS * sizeof *chunk->words);
+      if (chunk->words == NULL) return -1;
+    }
+    chunk->words[(from + i) & (TM_CHUNK_ROWS - 1)] = words[tm_batch_row(batch, i)];
+  }
+  return 0;
+}
+
 int tm_join_table_append(tm_join_table *t, uint32_t lane, const tm_batch *batch,
                          const tm_join_keys *keys, tm_error *err) {
   keyed k;
   if (keyed_init(&k, t->budget, batch, keys, err) < 0) return -1;
-  int done = tm_row_store_append(&t->stores[lane], batch, k.hashes, k.usable, err);
+  tm_row_store *store = &t->stores[lane];
+  uint64_t from = store->rows;
+  int done = tm_row_store_append(store, batch, k.hashes, k.usable, err);
+  if (done == 0 && t->order != NULL && set_words(t, store, from, batch, k.owner) < 0) {
+    done = no_memory(err);
+  }
   tm_batch_release(k.owner);
   return done;
 }
@@ -157,18 +183,17 @@ int tm_join_table_build(tm_join_table *t, uint32_t lane, uint32_t chunk, const t
       break;
     }
     link_rows(t, p, chunk, rows, ids, count);
+    p->rows += count;
   }
   tm_batch_release(k.owner);
   return done;
 }
 
-/* The rows of one partition of a batch. */
-static void probe_partition(const tm_join_table *t, uint32_t partition, const keyed *k,
-                            const tm_batch *batch, uint32_t *scratch, uint32_t *out) {
-  const tm_join_partition *p = &t->partitions[partition];
-  uint32_t *places = scratch, *rows = scratch + batch->selected;
-  uint32_t *ids = rows + batch->selected;
-  uint64_t *hashes = (uint64_t *)(ids + batch->selected + (batch->selected & 1));
+/* The rows of one partition of a batch: their places and the ids of their keys. The count. */
+static uint32_t find_partition(const tm_join_table *t, uint32_t partition, const keyed *k,
+                               const tm_batch *batch, uint32_t *places, uint32_t *ids) {
+  uint32_t *rows = ids + batch->selected;
+  uint64_t *hashes = (uint64_t *)(rows + batch->selected + (batch->selected & 1));
   uint32_t count = 0;
   for (uint32_t n = 0; n < batch->selected; n++) {
     places[count] = n;
@@ -176,26 +201,51 @@ static void probe_partition(const tm_join_table *t, uint32_t partition, const ke
     hashes[count] = k->hashes[n];
     count += k->usable[n] && partition_of(t, k->hashes[n]) == partition;
   }
-  tm_key_table_find(p->keys, k->columns, rows, count, hashes, ids);
-  for (uint32_t i = 0; i < count; i++) {
-    out[places[i]] = ids[i] == TM_KEY_NONE ? TM_ROW_NONE : p->heads[ids[i]];
-  }
+  tm_key_table_find(t->partitions[partition].keys, k->columns, rows, count, hashes, ids);
+  return count;
+}
+
+/* Room for places, ids, rows and hashes. NULL with err. */
+static uint32_t *keyed_scratch(keyed *k, const tm_batch *batch, tm_error *err) {
+  size_t words = (size_t)batch->selected * 3 + 2 + 2 * ((size_t)batch->selected + 1);
+  uint32_t *scratch = tm_batch_alloc(k->owner, words * sizeof *scratch);
+  if (scratch == NULL) no_memory(err);
+  return scratch;
 }
 
 int tm_join_table_probe(const tm_join_table *t, const tm_batch *batch, const tm_join_keys *keys,
                         uint32_t *rows, tm_error *err) {
   keyed k;
   if (keyed_init(&k, t->budget, batch, keys, err) < 0) return -1;
-  size_t words = (size_t)batch->selected * 3 + 2 + 2 * ((size_t)batch->selected + 1);
-  uint32_t *scratch = tm_batch_alloc(k.owner, words * sizeof *scratch);
-  if (scratch == NULL) {
-    tm_batch_release(k.owner);
-    return no_memory(err);
+  uint32_t *places = keyed_scratch(&k, batch, err);
+  for (uint32_t i = 0; places != NULL && i < batch->selected; i++) rows[i] = TM_ROW_NONE;
+  for (uint32_t p = 0; places != NULL && p < t->lanes; p++) {
+    const uint32_t *ids = places + batch->selected, *heads = t->partitions[p].heads;
+    uint32_t count = find_partition(t, p, &k, batch, places, places + batch->selected);
+    for (uint32_t i = 0; i < count; i++) {
+      rows[places[i]] = ids[i] == TM_KEY_NONE ? TM_ROW_NONE : heads[ids[i]];
+    }
   }
-  for (uint32_t i = 0; i < batch->selected; i++) rows[i] = TM_ROW_NONE;
-  for (uint32_t p = 0; p < t->lanes; p++) probe_partition(t, p, &k, batch, scratch, rows);
   tm_batch_release(k.owner);
-  return 0;
+  return places == NULL ? -1 : 0;
+}
+
+int tm_join_table_find(const tm_join_table *t, const tm_batch *batch, const tm_join_keys *keys,
+                       uint32_t *partitions, uint32_t *ids, tm_error *err) {
+  keyed k;
+  if (keyed_init(&k, t->budget, batch, keys, err) < 0) return -1;
+  uint32_t *places = keyed_scratch(&k, batch, err);
+  for (uint32_t i = 0; places != NULL && i < batch->selected; i++) ids[i] = TM_KEY_NONE;
+  for (uint32_t p = 0; places != NULL && p < t->lanes; p++) {
+    const uint32_t *found = places + batch->selected;
+    uint32_t count = find_partition(t, p, &k, batch, places, places + batch->selected);
+    for (uint32_t i = 0; i < count; i++) {
+      partitions[places[i]] = p;
+      ids[places[i]] = found[i];
+    }
+  }
+  tm_batch_release(k.owner);
+  return places == NULL ? -1 : 0;
 }
 
 bool tm_join_table_unique(const tm_join_table *t) {

@@ -17,16 +17,27 @@ typedef struct tm_join_keys {
   const tm_schema *types;  /* what both sides are compared as, one field a key */
 } tm_join_keys;
 
+/* By what the rows of a key are put in order (join_runs.h). */
+typedef struct tm_join_order {
+  int32_t column;        /* of the side that is kept; -1: event time */
+  const tm_schema *type; /* one field: as what values of both sides are compared */
+  /* Rows of one value go by these columns, nulls first; NULL: in any order. The first key is the
+   * column itself where words do not tell it all. */
+  const struct tm_sort_spec *ties;
+} tm_join_order;
+
 typedef struct tm_join_partition {
   tm_key_table *keys;
   uint32_t *heads;       /* key id → first row of its chain */
   uint32_t head_capacity;
+  uint32_t rows;         /* in all chains */
   bool unique;           /* no key has two rows */
 } tm_join_partition;
 
 typedef struct tm_join_table {
   tm_budget *budget;
   uint32_t lanes;
+  const tm_join_order *order; /* set by the caller before the first append; NULL: none */
   tm_row_store *stores;  /* one a lane */
   tm_join_partition *partitions;
   tm_chunk *chunks;      /* of all stores, after freeze */
@@ -49,6 +60,9 @@ int tm_join_table_build(tm_join_table *table, uint32_t lane, uint32_t chunk,
 /* Phase 3: rows[i] becomes the first matching row of the i-th selected row, or TM_ROW_NONE. */
 int tm_join_table_probe(const tm_join_table *table, const tm_batch *batch,
                         const tm_join_keys *keys, uint32_t *rows, tm_error *err);
+/* The same, with the key instead of its rows: its partition and its id there, or TM_KEY_NONE. */
+int tm_join_table_find(const tm_join_table *table, const tm_batch *batch, const tm_join_keys *keys,
+                       uint32_t *partitions, uint32_t *ids, tm_error *err);
 bool tm_join_table_unique(const tm_join_table *table);
 void tm_join_table_deinit(tm_join_table *table);
 

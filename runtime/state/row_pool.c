@@ -246,32 +246,37 @@ int tm_row_pool_insert(tm_row_pool *p, const tm_batch *batch, const uint32_t *ro
 
 #define GET(type_name)                                                                          \
   for (uint32_t i = 0; i < count; i++) {                                                        \
-    type_name *to = &((type_name *)c->data)[i];                                                 \
+    type_name *to = &((type_name *)c->data)[at != NULL ? at[i] : i];                            \
     if (may_miss && ids[i] == TM_POOL_NONE) memset(to, 0, sizeof *to);                          \
     else *to = *(const type_name *)((const char *)tm_row_pool_head(p, ids[i]) + place);         \
   }
 
-static bool own_long(tm_batch *out, tm_column *c, uint32_t count) {
+static bool is_long(const tm_column *c, uint32_t row) {
+  return (c->valid == NULL || c->valid[row]) && ((const tm_str *)c->data)[row].size > TM_STR_INLINE;
+}
+
+static bool own_long(tm_batch *out, tm_column *c, const uint32_t *at, uint32_t count) {
   tm_str *values = c->data;
   size_t bytes = 0;
   for (uint32_t i = 0; i < count; i++) {
-    bool there = c->valid == NULL || c->valid[i];
-    if (there && values[i].size > TM_STR_INLINE) bytes += values[i].size;
+    uint32_t row = at != NULL ? at[i] : i;
+    if (is_long(c, row)) bytes += values[row].size;
   }
   char *block = bytes == 0 ? NULL : tm_batch_alloc(out, bytes);
   if (bytes > 0 && block == NULL) return false;
   for (uint32_t i = 0; bytes > 0 && i < count; i++) {
-    bool there = c->valid == NULL || c->valid[i];
-    if (!there || values[i].size <= TM_STR_INLINE) continue;
-    memcpy(block, values[i].pointer, values[i].size);
-    values[i].pointer = block;
-    block += values[i].size;
+    uint32_t row = at != NULL ? at[i] : i;
+    if (!is_long(c, row)) continue;
+    memcpy(block, values[row].pointer, values[row].size);
+    values[row].pointer = block;
+    block += values[row].size;
   }
   return true;
 }
 
-int tm_row_pool_gather(const tm_row_pool *p, uint32_t column, const uint32_t *ids, uint32_t count,
-                       bool may_miss, tm_batch *out, uint32_t out_column) {
+int tm_row_pool_gather(const tm_row_pool *p, uint32_t column, const uint32_t *ids,
+                       const uint32_t *at, uint32_t count, bool may_miss, tm_batch *out,
+                       uint32_t out_column) {
   tm_column *c = &out->columns[out_column];
   uint32_t place = p->values[column], valid = p->valids[column];
   assert(place != 0);
@@ -279,7 +284,7 @@ int tm_row_pool_gather(const tm_row_pool *p, uint32_t column, const uint32_t *id
   for (uint32_t i = 0; c->valid != NULL && i < count; i++) {
     bool there = !may_miss || ids[i] != TM_POOL_NONE;
     if (there && valid != 0) there = ((const char *)tm_row_pool_head(p, ids[i]))[valid] != 0;
-    c->valid[i] = there;
+    c->valid[at != NULL ? at[i] : i] = there;
   }
   switch (tm_type_width(c->type)) {
     case 1: GET(uint8_t); break;
@@ -287,5 +292,6 @@ int tm_row_pool_gather(const tm_row_pool *p, uint32_t column, const uint32_t *id
     case 8: GET(uint64_t); break;
     default: GET(tm_str); break;
   }
-  return tm_type_physical(c->type) != TM_PHYSICAL_STR || own_long(out, c, count) ? 0 : -1;
+  bool text = tm_type_physical(c->type) == TM_PHYSICAL_STR;
+  return !text || own_long(out, c, at, count) ? 0 : -1;
 }

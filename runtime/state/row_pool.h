@@ -45,10 +45,11 @@ void tm_row_pool_deinit(tm_row_pool *pool);
 int tm_row_pool_insert(tm_row_pool *pool, const tm_batch *batch, const uint32_t *rows,
                        uint32_t count, uint32_t *ids);
 void tm_row_pool_remove(tm_row_pool *pool, uint32_t id);
-/* out.column[i] = column of row ids[i]; TM_POOL_NONE gives null where may_miss. Long strings are
- * copied into the batch. 0 or -1 (memory). */
+/* out.column[at[i]] (at NULL: i) = column of row ids[i]; TM_POOL_NONE gives null where may_miss.
+ * Long strings are copied into the batch. 0 or -1 (memory). */
 int tm_row_pool_gather(const tm_row_pool *pool, uint32_t column, const uint32_t *ids,
-                       uint32_t count, bool may_miss, tm_batch *out, uint32_t out_column);
+                       const uint32_t *at, uint32_t count, bool may_miss, tm_batch *out,
+                       uint32_t out_column);
 
 static inline void *tm_row_pool_head(const tm_row_pool *pool, uint32_t id) {
   const tm_row_page *page = &pool->pages[id >> TM_PAGE_BITS];

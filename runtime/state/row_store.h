@@ -14,6 +14,7 @@ typedef struct tm_chunk {
   tm_batch *rows;    /* TM_CHUNK_ROWS of room, `count` in use */
   uint64_t *hashes;  /* of the keys, as the caller gave them */
   uint8_t *usable;   /* 0: a key is null, the row matches nothing */
+  int64_t *words;    /* of a value by which rows are put in order; NULL: not wanted */
   uint32_t count;
 } tm_chunk;
 

@@ -20,8 +20,8 @@ typedef struct join_driver {
 
 /* Binds and opens the case, of which only options, schemas and facts count. */
 void join_driver_open(join_driver *d, const harness_case *c, tm_arena *arena);
-/* A batch of `count` rows of a port; fill() writes a row of it (columns have data and valid). It has
- * times out of the column `at`, and marks `mark_us`. Then time comes to watermark_us. */
+/* A batch of `count` rows of a port; fill() writes a row of it (columns have data and valid). It
+ * has times out of the column `at`, and marks `mark_us`. Then time comes to watermark_us. */
 typedef void (*join_driver_fill)(tm_batch *batch, uint32_t row, void *context);
 void join_driver_push(join_driver *d, uint32_t port, uint32_t count, join_driver_fill fill,
                       void *context, int64_t mark_us, int64_t watermark_us);

@@ -1,5 +1,6 @@
-/* tests/operator/join_interval_test.c: joins in time against two nested loops, over random rows that
- * come out of order, in batches and streams: every kind, bounds of both sorts, late rows, memory. */
+/* tests/operator/join_interval_test.c: joins in time against two nested loops, over random rows
+ * that come out of order, in batches and streams: every kind, bounds of both sorts, late rows,
+ * memory. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,10 +205,10 @@ Test(join_interval, the_ends_of_time) {
   range g = {.from = -(INT64_C(1) << 40), .to = INT64_C(1) << 40};
   tm_schema *schema = rows_schema(&arena, "id int64, n int32, at timestamp not null");
   char text[200];
-  (void)snprintf(text, sizeof text, "1|1|%lld\n1|2|-100\n1|3|0\n1|4|%lld", -(long long)(INT64_MAX - 9),
-                 (long long)(INT64_MAX - 9));
-  join_wish w = {.left = rows_batch(budget, schema, text), .right = rows_batch(budget, schema, text),
-                 .keys = {{"id", "id"}}, .context = &g};
+  long long far = INT64_MAX - 9;
+  (void)snprintf(text, sizeof text, "1|1|%lld\n1|2|-100\n1|3|0\n1|4|%lld", -far, far);
+  join_wish w = {.left = rows_batch(budget, schema, text), .keys = {{"id", "id"}},
+                 .right = rows_batch(budget, schema, text), .context = &g};
   for (w.kind = 0; w.kind < KINDS; w.kind++) {
     harness_case c = case_of(&w, 0, true);
     harness_mode mode = {.seed = 1, .lanes = 1, .batch_rows = 2, .save = 50};

@@ -13,7 +13,7 @@ const char *const join_kinds[KINDS] = {"inner", "left", "right", "full", "semi",
 
 /* ---------------------------------------------------------------- which rows match */
 
-static bool keys_match(const join_wish *w, uint32_t l, uint32_t r) {
+bool join_keys_match(const join_wish *w, uint32_t l, uint32_t r) {
   for (int i = 0; i < KEYS_MAX && w->keys[i][0] != NULL; i++) {
     int a = tm_schema_find(w->left->schema, w->keys[i][0]);
     int b = tm_schema_find(w->right->schema, w->keys[i][1]);
@@ -26,7 +26,7 @@ static bool keys_match(const join_wish *w, uint32_t l, uint32_t r) {
 }
 
 static bool matches(const join_wish *w, uint32_t l, uint32_t r) {
-  if (!keys_match(w, l, r)) return false;
+  if (!join_keys_match(w, l, r)) return false;
   if (w->also != NULL && !w->also(w, l, r)) return false;
   if (!w->where) return true;
   uint32_t n = (uint32_t)tm_schema_find(w->left->schema, "n");

@@ -23,6 +23,7 @@ typedef struct join_wish {
 
 /* Rows of the result as harness_result.rows has them, with times where the wish has them. */
 rows_list join_expect(const join_wish *wish, const tm_schema *output);
+bool join_keys_match(const join_wish *wish, uint32_t left, uint32_t right);
 /* The option `on`, and the condition of `where`. */
 tm_value join_on(const join_wish *wish, tm_arena *arena);
 tm_value join_where(const join_wish *wish);

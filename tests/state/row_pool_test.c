@@ -25,7 +25,7 @@ static void gather(const tm_row_pool *pool, const uint32_t *ids, uint32_t count,
   tm_batch *batch = tm_batch_create(budget, pool->schema, count);
   for (uint32_t i = 0; i < pool->schema->count; i++) {
     if (kept != NULL && !kept[i]) continue;
-    cr_assert_eq(tm_row_pool_gather(pool, i, ids, count, may_miss, batch, i), 0);
+    cr_assert_eq(tm_row_pool_gather(pool, i, ids, NULL, count, may_miss, batch, i), 0);
   }
   rows_list_add_batch(out, batch, kept);
   tm_batch_release(batch);
