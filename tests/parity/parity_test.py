@@ -40,7 +40,7 @@ WINDOWS = {
     "cumulate": 'tm.cumulate("2m", "1m")', "session": 'tm.session "1m"',
     "sliding": 'tm.sliding "1m"', "count": "tm.count_window(2)",
 }
-ALWAYS = ["filter", "with", "select", "check", "union", "agg", "top", "distinct", "join"]
+ALWAYS = ["filter", "with", "select", "check", "union", "agg", "top", "distinct", "join", "limit"]
 SOURCE = 'local t = tm.rows { schema = "k string, at timestamp", time = "at" } return '
 
 

@@ -52,6 +52,7 @@ class Source:
 
     def __init__(self, random, folder, name, unit):
         self.name, self.unit = name, unit
+        self.timed = random.random() < 0.85
         self.disorder = random.choice([0, 1, 3, 10]) * UNITS[unit]
         self.by_file = random.random() < 0.3
         count = random.choice([0, 5, 40, 120, 300])
@@ -71,9 +72,10 @@ class Source:
 
     def lua(self, folder):
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS)
-        options = [f'path = "{folder}/{self.name}-*.csv"', f'schema = "{columns}"',
-                   f'time = {{ field = "at", out_of_order = "{self.disorder}s" }}']
-        if self.by_file:
+        options = [f'path = "{folder}/{self.name}-*.csv"', f'schema = "{columns}"']
+        if self.timed:
+            options.append(f'time = {{ field = "at", out_of_order = "{self.disorder}s" }}')
+        if self.by_file and self.timed:
             options.append('partitions = "files"')
         if self.unset:
             options.append(f'bad = tm.jsonl "{folder}/bad-{self.name}.jsonl"')

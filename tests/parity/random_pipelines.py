@@ -11,6 +11,7 @@ class Flow:
 
     def __init__(self, name, columns, timed=True, changes=False):
         self.name, self.columns, self.timed, self.changes = name, columns, timed, changes
+        self.checked = False # rows were refused, how many depends on how many were read
 
     def of(self, *kinds):
         return [name for name, kind in self.columns if kind in kinds]
@@ -39,7 +40,7 @@ class Pipeline:
     def source(self):
         self.count += 1
         source = Source(self.random, self.folder, f"source{self.count}", self.unit)
-        return Flow(self.define(source.lua(self.folder)), list(COLUMNS))
+        return Flow(self.define(source.lua(self.folder)), list(COLUMNS), source.timed)
 
     def duration(self, *counts):
         return f"{self.random.choice(counts or [1, 2, 3, 5, 10, 30])}{self.unit}"
@@ -99,7 +100,7 @@ class Pipeline:
             choices += ["count_distinct", "max_of_any"]
         if numbers and not frame:
             choices += ["stddev", "median"]
-        if flow.timed and not flow.changes:
+        if not flow.changes:
             choices += ["first", "last"]
         what = self.random.choice(choices)
         if what == "count":
@@ -122,9 +123,11 @@ class Pipeline:
     # ------------------------------------------------------------------ verbs
 
     def step(self, flow, text, columns=None, timed=None, changes=None):
-        return Flow(self.define(f"{flow.name}:{text}"), columns or list(flow.columns),
+        made = Flow(self.define(f"{flow.name}:{text}"), columns or list(flow.columns),
                     flow.timed if timed is None else timed,
                     flow.changes if changes is None else changes)
+        made.checked = flow.checked or text.startswith("check")
+        return made
 
     def do_filter(self, flow):
         return self.step(flow, f"filter(function(r) return {self.condition(flow)} end)")
@@ -163,7 +166,7 @@ class Pipeline:
 
     def do_dedup(self, flow):
         options = []
-        if self.random.random() < 0.7:
+        if flow.timed and self.random.random() < 0.7:
             options.append(f'within = "{self.duration()}"')
         elif self.random.random() < 0.4:
             options.append('keep = "last"')
@@ -171,6 +174,9 @@ class Pipeline:
         last = "keep" in "".join(options)
         return self.step(flow, f"dedup({{ {keys} }}, {{ {', '.join(options)} }})",
                          timed=not last and flow.timed, changes=last)
+
+    def do_limit(self, flow):
+        return self.step(flow, f"limit({self.random.choice([0, 1, 10, 100])})")
 
     def do_once(self, flow):
         keys = ", ".join(f'"{key}"' for key in self.keys(flow))
@@ -300,10 +306,10 @@ class Pipeline:
 
     # ------------------------------------------------------------------ two flows
 
-    def other(self, flow):
-        """A flow to join with: from any source, filtered, its columns marked."""
-        base = self.random.choice(self.sources)
-        return self.do_filter(base)
+    def other(self, by_time):
+        """A flow to join with: a source, filtered."""
+        usable = [s for s in self.sources if s.timed or not by_time]
+        return self.do_filter(self.random.choice(usable))
 
     def joined(self, flow, other, kind, key):
         if kind in ("semi", "anti"):
@@ -319,18 +325,18 @@ class Pipeline:
         return any(f"o_{name}" in flow.names() for name in other.names())
 
     def do_join(self, flow):
-        other = self.other(flow)
+        other = self.other(False)
         key = self.join_key(flow, other)
         if key is None or self.clash(flow, other):
             return self.do_filter(flow)
         kind = self.random.choice(["inner", "left", "right", "full", "semi", "anti"])
-        inner = kind == "inner" and not flow.changes and flow.timed
+        inner = kind == "inner" and not flow.changes and flow.timed and other.timed
         return self.step(flow, f'join({other.name}, {{ on = "{key}", kind = "{kind}", '
                                f'prefix = "o_" }})', self.joined(flow, other, kind, key),
                          inner, not inner)
 
     def do_join_window(self, flow):
-        other = self.other(flow)
+        other = self.other(True)
         key = self.join_key(flow, other)
         if key is None or self.clash(flow, other):
             return self.do_filter(flow)
@@ -341,7 +347,7 @@ class Pipeline:
                          self.joined(flow, other, kind, key))
 
     def do_join_interval(self, flow):
-        other = self.other(flow)
+        other = self.other(True)
         key = self.join_key(flow, other)
         if key is None or self.clash(flow, other):
             return self.do_filter(flow)
@@ -353,7 +359,7 @@ class Pipeline:
                          self.joined(flow, other, kind, key))
 
     def do_join_asof(self, flow):
-        other = self.other(flow)
+        other = self.other(True)
         key = self.join_key(flow, other)
         if key is None or self.clash(flow, other):
             return self.do_filter(flow)
@@ -388,6 +394,8 @@ class Pipeline:
                 found["regroup"] = 6
         if flow.changes:
             found.pop("check")
+        elif not flow.timed: # rows come as they lie, in any mode
+            found.update({"dedup": 2, "limit": 0 if flow.checked else 2})
         for verb in list(found):
             windowed = verb.startswith(("agg ", "top "))
             again = "window_start" in flow.names() or "window_end" in flow.names()
