@@ -183,10 +183,29 @@ static int gather(planner *p, uint32_t input) {
   return insert(p, "sort", &canonical_options, (uint32_t)at, false, SPREAD_ONE);
 }
 
+/* A step that orders the same rows already, and whose late rows go to the same end; -1: none. */
+static int find_time_order(const planner *p, uint32_t input) {
+  for (uint32_t i = 0; i < p->plan->edge_count; i++) {
+    const tm_edge *e = &p->plan->edges[i];
+    if (e->from != input || e->kind != TM_EDGE_MAIN) continue;
+    const tm_bind *bind = p->plan->nodes[e->to];
+    if (!bind->inserted) continue;
+    if (strcmp(bind->verb, "exchange") == 0) {
+      int behind = find_time_order(p, e->to);
+      if (behind >= 0) return behind;
+    }
+    bool same = p->endpoints_of[e->to][1] == p->late_endpoint[p->current];
+    if (same && strcmp(bind->verb, "time_order") == 0) return (int)e->to;
+  }
+  return -1;
+}
+
 /* All rows of an input in lane 0, by event time. */
 static int order_by_time(planner *p, uint32_t input) {
   const tm_rows_facts *facts = &p->plan->nodes[input]->facts_out;
   if (facts->time.kind == TM_NULLTYPE || facts->in_time_order) return gather(p, input);
+  int shared = find_time_order(p, input);
+  if (shared >= 0) return shared;
   int at = (int)input;
   if (p->spreads[input] != SPREAD_ONE && p->graph->job.workers > 1) {
     at = insert(p, "exchange", NULL, input, false, SPREAD_NONE);
@@ -218,18 +237,22 @@ static bool is_union(const tm_bind *bind) {
 
 static spread spread_of(const planner *p, const tm_bind *bind, const uint32_t *inputs) {
   if (bind->input_count == 0) return SPREAD_LANES;
-  if (bind->single || bind->order == TM_ORDER_MAKES) return SPREAD_ONE;
-  if (bind->order == TM_ORDER_NONE) return SPREAD_NONE;
+  bool stream = p->graph->job.stream;
+  if (bind->order == TM_ORDER_MAKES) return SPREAD_ONE;
+  if (bind->order == TM_ORDER_NONE) return bind->single && stream ? SPREAD_ONE : SPREAD_NONE;
+  if (bind->single) return SPREAD_ONE;
   spread how = p->spreads[inputs[0]];
   for (uint32_t i = 1; is_union(bind) && i < bind->input_count; i++) {
-    if (p->spreads[inputs[i]] == SPREAD_NONE) how = SPREAD_NONE;
+    if (p->spreads[inputs[i]] != how) how = SPREAD_NONE;
   }
+  if (is_union(bind) && !(stream && how == SPREAD_ONE)) how = SPREAD_NONE;
   return how;
 }
 
 /* Rows of several inputs, one input after another, can only be had in one lane. */
 static bool joins_in_order(const planner *p, uint32_t index) {
   const tm_bind *bind = p->bound[index];
+  if (p->graph->job.stream) return false; /* there rows come as they come */
   return is_union(bind) && p->order_wanted[index];
 }
 
@@ -271,7 +294,6 @@ static int assemble_node(planner *p, uint32_t index) {
     bind->waits[i] = ((uint32_t)1 << i) - 1;
   }
   bool many = is_union(bind);
-  if (many && !one_by_one) how = SPREAD_NONE;
   bind->ordered_input = node->input_count > 0 && p->spreads[inputs[0]] != SPREAD_NONE &&
                         (!many || one_by_one);
   bind->emits_ordinals = p->ordinals_wanted[index] || bind->facts_out.time.kind != TM_NULLTYPE;

@@ -26,8 +26,13 @@ Test(plan_bind, unknown_verbs) {
   graph_step("renam", v_nil(), graph_rows("a int32"));
   expect_error(fails(), TM_E_VERB, "unknown verb 'renam'", "did you mean 'rename'?", 11);
   graph_begin(1);
-  graph_step("dedup", v_nil(), graph_rows("a int32"));
-  expect_error(fails(), TM_E_UNSUPPORTED, "'dedup' is not in this version of tidemill yet", "", 11);
+  graph_step("diff", v_nil(), graph_rows("a int32"));
+  expect_error(fails(), TM_E_UNSUPPORTED, "'diff' is not in this version of tidemill yet", "", 11);
+  graph_begin(1);
+  graph_step("agg", V_TABLE(&arena, {"window", V_TABLE(&arena, {"kind", v_text("count")})}),
+             graph_rows("a int32"));
+  expect_error(fails(), TM_E_UNSUPPORTED,
+               "'agg' in a window of kind 'count' is not in this version of tidemill yet", "", 11);
   graph_begin(1);
   graph_step("exchang", v_nil(), graph_rows("a int32"));
   expect_error(fails(), TM_E_UNSUPPORTED, "'exchang' is not in this version of tidemill yet", "",
