@@ -17,6 +17,17 @@ local nexmark = {}
 
 local keys <const> = 10000
 
+---@class tidemill.NexmarkOptions
+---@field kind "person"|"auction"|"bid"
+---@field events integer how many of all kinds; of each fifty one is a person, three are auctions
+---@field seed? integer 1
+---@field step? string|tidemill.Duration event time from one to the next, "100us"
+---@field rate? integer events of all kinds a second; as fast as can be
+---@field time? string|table event time: "dateTime"; they are out of order by less than 4s
+
+--- The events of one kind.
+---@param options tidemill.NexmarkOptions
+---@return tidemill.End
 local function source(options)
   local where = node.here "nexmark"
   if type(options) ~= "table" or node.is_flow(options) then
@@ -29,6 +40,8 @@ local function source(options)
 end
 
 --- The file at `path`; without one, or without a path, rows (0, "0") to (9999, "9999").
+---@param path string?
+---@return tidemill.End
 function nexmark.side_input(path)
   local where = node.here "side_input"
   local verb, options = "generate", {

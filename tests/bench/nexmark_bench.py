@@ -115,7 +115,8 @@ def _plain(text):
     if re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z?", text):
         text = text.rstrip("Z")
         text = text if text.count(":") == 2 else text + ":00"
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        whole, _, fraction = text.partition(".")
+        return f"{whole}.{fraction[:3]:0<3}"
     if re.fullmatch(r"-?\d+\.\d+(E\d+)?", text):
         return f"{float(text):.10g}"
     return text
