@@ -3,7 +3,8 @@
 -- A query requires this module, calls the sources that it reads (`events.bid()`), with `true` where
 -- event time matters to it, and ends in `events.output(flow)`. Parameters:
 --   data=DIR   folder with person.jsonl, auction.jsonl and bid.jsonl; or
---   events=N   so many events of the built-in generator, `seed=N`, `step=DURATION` between two
+--   events=N   so many events of the built-in generator, `seed=N`, `step=DURATION` between two,
+--              `rate=N` a second of the wall clock
 --   out=FILE   .csv or .jsonl, without it stdout. For measuring: "discard" throws the answer away,
 --              "changelog" all that it was on the way
 -- Events may come up to four seconds out of order.
@@ -15,6 +16,7 @@ local data <const>  = tm.param("data", "", { help = "folder with the three *.jso
 local count <const> = tm.param("events", 0, { help = "how many events are made" })
 local seed <const>  = tm.param("seed", 1)
 local step <const>  = tm.param("step", "100us", { help = "event time from one to the next" })
+local rate <const>  = tm.param("rate", 0, { help = "events a second; 0: as fast as can be" })
 local out <const>   = tm.param("out", "", { help = "*.csv or *.jsonl" })
 
 local disorder <const> = "4s"
@@ -41,13 +43,18 @@ if data == "" and count == 0 then
   error("give --param data=DIR, a folder with the three *.jsonl files, or --param events=N", 0)
 end
 
+if data ~= "" and rate > 0 then error("rate is for events that are made, not for files", 0) end
+
 local events = {}
 
 for kind, schema in pairs(schemas) do
   events[kind] = function(timed)
     local time = timed and { field = "dateTime", out_of_order = disorder } or nil
     if data == "" then
-      return nexmark { kind = kind, events = count, seed = seed, step = step, time = time }
+      return nexmark {
+        kind = kind, events = count, seed = seed, step = step, time = time,
+        rate = rate > 0 and rate or nil,
+      }
     end
     return tm.jsonl { path = data .. "/" .. kind .. ".jsonl", schema = schema, time = time }
   end

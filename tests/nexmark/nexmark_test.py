@@ -8,6 +8,7 @@ same rows, byte for byte.
 import os
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -49,9 +50,25 @@ def main():
                     continue  # no windows of processing time there
                 problem = _check(query, (given, mode, workers), names, rows, right)
                 report.add(f"{query} of {given} --as {mode}, {workers} workers", problem)
+        if nth == 0:
+            _parameters(peer, folder, made, report)
         if "q13" in chosen and nth == 0:
             _side_inputs(peer, folder, report)
     report.close()
+
+
+def _parameters(peer, folder, made, report):
+    """A rate takes its time and changes no row; what is wrong is said."""
+    names, rows = _answer(peer, "q00")
+    start = time.monotonic()
+    problem = _check("q00", ({**made, "rate": 2 * made["events"]}, "stream", 2), names, rows, [])
+    if problem is None and not 0.45 < time.monotonic() - start:
+        problem = "half a second of events came sooner"
+    report.add("q00 at a rate", problem)
+    for given in ({}, {"data": folder, "rate": 5}, {"data": folder, "out": "answer.txt"}):
+        done = run("run", tables.PIPELINES / "q00.lua", *tables.parameters(given))
+        problem = None if done.status == 2 else f"exit status {done.status}\n{done.err}"
+        report.add(f"q00 with {given}", problem)
 
 
 def _side_inputs(peer, folder, report):
