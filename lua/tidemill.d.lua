@@ -756,6 +756,7 @@ function Grouped:window(window, options) end
 ---@field emit fun(self, row: table) a row of the result
 ---@field timer fun(self, name: string, at: tidemill.Timestamp, of?: "processing") on_timer at that
 ---time; replaces the timer of that name
+---@field cancel fun(self, name: string) takes the timer of that name away
 
 ---@class tidemill.ProcessOptions
 ---@field state? table<string, string|table> what a key keeps: types, or { type, ttl = "1h" }

@@ -24,6 +24,18 @@ ANSWERS = {
     "rejects": 'id,name,amount\n1,Ada,12.50\n3,"Cleo, the third",7.25\n',
     "convert": "at,user_id,country,action,amount\n2026-03-02T08:17:30.250Z,9,PE,buy,19.90\n"
                "2026-03-02T09:01:12Z,7,NO,buy,5.00\n",
+    "windows": "window_start,window_end,views,users\n"
+               "2026-03-02T10:00:00Z,2026-03-02T10:01:00Z,4,2\n"
+               "2026-03-02T10:01:00Z,2026-03-02T10:02:00Z,2,2\n"
+               "2026-03-02T10:07:00Z,2026-03-02T10:08:00Z,2,2\n"
+               "2026-03-02T10:08:00Z,2026-03-02T10:09:00Z,2,1\n",
+    "sessions": "user,window_start,window_end,views,from,to\n"
+                "bob,2026-03-02T10:00:21Z,2026-03-02T10:06:30Z,2,home,item\n"
+                "ada,2026-03-02T10:00:04Z,2026-03-02T10:05:58Z,3,home,item\n"
+                "cyd,2026-03-02T10:01:02Z,2026-03-02T10:06:02Z,1,home,home\n"
+                "bob,2026-03-02T10:07:20Z,2026-03-02T10:12:20Z,1,cart,cart\n"
+                "ada,2026-03-02T10:07:45Z,2026-03-02T10:13:10Z,3,home,item\n",
+    "silence": "user,since\nada,2026-03-02T10:00:58Z\nbob,2026-03-02T10:01:30Z\n",
 }
 REJECTS = [(3, "type"), (5, "ragged"), (6, "check"), (7, "range")]
 EVENTS = (
