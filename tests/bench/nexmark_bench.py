@@ -126,10 +126,12 @@ def _print(query, result):
     parts = [f"{query:<5}"]
     for name in ("final", "updates"):
         one = result[name]
-        parts.append(
-            f"{name} {one['thousand_per_cpu_second']:>8.0f} k/CPU-s {one['wall_seconds']:6.2f} s wall"
-            + (f" {one['ratio']:7.1f}x" if "ratio" in one else "") if one else f"{name}: no"
-        )
+        if not one:
+            parts.append(f"{name}: no")
+            continue
+        rate, wall = one["thousand_per_cpu_second"], one["wall_seconds"]
+        ratio = f" {one['ratio']:7.1f}x" if "ratio" in one else ""
+        parts.append(f"{name} {rate:>8.0f} k/CPU-s {wall:6.2f} s wall{ratio}")
     if result.get("flink"):
         parts.append(f"flink {result['flink']['thousand_per_cpu_second']:>6.0f} k/CPU-s")
     elif query in MEASURED:

@@ -8,8 +8,8 @@ import org.apache.flink.table.data.TimestampData;
 import org.apache.flink.table.data.binary.BinaryStringData;
 
 /**
- * The events of runtime/connector/nexmark_event.c and nexmark_text.c once more, so that both engines
- * are given the same. Times are cut to milliseconds, for Flink has no finer event time.
+ * The events of runtime/connector/nexmark_event.c and nexmark_text.c once more, so that both
+ * engines are given the same. Times are cut to milliseconds, for Flink has no finer event time.
  */
 public class Events implements GeneratorFunction<Long, RowData> {
   private static final long A = 0x243f6a8885a308d3L, B = 0xb7e151628aed2a6bL;

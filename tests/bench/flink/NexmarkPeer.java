@@ -17,8 +17,8 @@ import org.apache.flink.types.RowKind;
 import org.apache.flink.util.CloseableIterator;
 
 /**
- * One Nexmark query in Flink, in one process: `NexmarkPeer SQL-FOLDER QUERY EVENTS SEED STEP-US LANES
- * BACKEND [ANSWER]`.
+ * One Nexmark query in Flink, in one process: `NexmarkPeer SQL-FOLDER QUERY EVENTS SEED STEP-US
+ * LANES BACKEND [ANSWER]`.
  *
  * With ANSWER the rows that are left at the end are written there. Otherwise the query runs twice
  * into nothing: on a tenth of the events, so that the machine is warm, and then measured. The last

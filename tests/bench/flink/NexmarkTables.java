@@ -25,7 +25,8 @@ import org.apache.flink.table.types.logical.LogicalType;
 public class NexmarkTables implements DynamicTableSourceFactory {
   private static final ConfigOption<Long> EVENTS =
       ConfigOptions.key("events").longType().defaultValue(0L);
-  private static final ConfigOption<Long> SEED = ConfigOptions.key("seed").longType().defaultValue(1L);
+  private static final ConfigOption<Long> SEED =
+      ConfigOptions.key("seed").longType().defaultValue(1L);
   private static final ConfigOption<Long> STEP =
       ConfigOptions.key("step-us").longType().defaultValue(100L);
   private static final ConfigOption<Integer> LANES =
