@@ -20,8 +20,10 @@ typedef struct flag {
 } flag;
 
 static const flag flags_table[] = {
-  {"param", "NAME=VALUE", "run check explain prove", "a parameter of the script; may be repeated", NULL},
-  {"date", "YYYY-MM-DD", "run check explain prove", "the logical date; the day before by default", NULL},
+  {"param", "NAME=VALUE", "run check explain prove", "a parameter of the script; may be repeated",
+   NULL},
+  {"date", "YYYY-MM-DD", "run check explain prove", "the logical date; the day before by default",
+   NULL},
   {"as", "batch|stream", "run check explain", "run as a batch or as a stream", NULL},
   {"workers", "N", "run check explain", "threads; one a processor by default", NULL},
   {"memory", "SIZE", "run prove", "budget, as 512M or 4G; 80 % of the machine by default", NULL},

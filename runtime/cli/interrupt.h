@@ -1,4 +1,4 @@
-/* cli/interrupt.h: Ctrl-C and SIGTERM: the first asks a run to end, a second one ends it at once. */
+/* cli/interrupt.h: Ctrl-C and SIGTERM: the first asks a run to end, another one ends it at once. */
 #ifndef TM_CLI_INTERRUPT_H
 #define TM_CLI_INTERRUPT_H
 
