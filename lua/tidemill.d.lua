@@ -319,7 +319,8 @@ function tm.tail(options) end
 ---@field connect? string "HOST:PORT" to connect to, again and again
 
 --- Connections. Read (only in a stream), each is a partition with a watermark of its own, and
---- begins with its own header where the format has one. Written to, rows go to whoever is connected.
+--- begins with its own header where the format has one. Written to, rows go to all who are
+--- connected.
 ---@param options tidemill.TcpOptions
 ---@return tidemill.End
 function tm.tcp(options) end
