@@ -2,7 +2,7 @@
  *
  * A register is "captured" from the instruction that loads an upvalue (or a field of one) to the
  * next that writes it; ways that join later are not told apart, which can only miss a write, or
- * blame one that happens on one of the ways. Parameters are registers 0 and 1, or two further on. */
+ * blame one that happens on one of the ways. Parameters are two registers, from `first` on. */
 #include "script/row_facts.h"
 
 #include <stdio.h>

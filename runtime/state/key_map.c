@@ -67,7 +67,7 @@ static tm_key_slot *probe(tm_key_slot *slots, uint32_t bits, const void *bytes, 
   for (uint64_t at = home(hash, bits); slots[at].entry != NULL; at = (at + 1) & mask) {
     const tm_key_entry *entry = slots[at].entry;
     if (slots[at].hash != hash || entry == &gone || entry->size != size) continue;
-    if (memcmp(tm_key_entry_bytes(entry), bytes, size) == 0) return &slots[at];
+    if (size == 0 || memcmp(tm_key_entry_bytes(entry), bytes, size) == 0) return &slots[at];
   }
   return NULL;
 }

@@ -9,7 +9,11 @@
 
 #include "state/batch_record.h"
 
-typedef struct tm_sort_key { uint32_t column; bool descending; } tm_sort_key;
+typedef struct tm_sort_key {
+  uint32_t column;
+  bool descending;
+  bool nulls_first; /* not of the first key */
+} tm_sort_key;
 
 typedef struct tm_sort_spec {
   const tm_schema *schema;
