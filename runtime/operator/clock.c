@@ -119,6 +119,16 @@ static int read_plan(const tm_bind *bind, clock_plan *plan, tm_error *err) {
   return 0;
 }
 
+/* Options that only matter where rows come as time passes. */
+static const char *useless_options(const tm_bind *bind) {
+  const tm_value *time = tm_value_get(bind->options, "time");
+  bool idle = tm_value_get(time, "idle") != NULL, ahead = tm_value_get(time, "ahead") != NULL;
+  if (!idle && !ahead) return NULL;
+  return tm_arena_format(bind->arena, "%s of 'time' %s no effect here: rows of a file do not come as"
+                         " time passes", idle && ahead ? "'idle' and 'ahead'"
+                         : idle ? "'idle'" : "'ahead'", idle && ahead ? "have" : "has");
+}
+
 static int clock_bind(tm_bind *bind, tm_error *err) {
   clock_plan *plan = tm_arena_zero(bind->arena, sizeof *plan);
   int32_t *passes = tm_arena_alloc(bind->arena, (bind->inputs[0]->count + 1) * sizeof *passes);
@@ -134,6 +144,8 @@ static int clock_bind(tm_bind *bind, tm_error *err) {
   bind->wants_ordinals = true;
   bind->rows_estimate = bind->input_rows[0];
   bind->facts_out.time = field->type;
+  bind->disorder_us = plan->out_of_order_us;
+  if (bind->job->stream && !bind->facts_in[0].live) bind->advice = useless_options(bind);
   bind->detail = tm_arena_format(bind->arena, "by %s", field->name);
   return bind->detail == NULL ? no_memory(err) : 0;
 }

@@ -93,6 +93,8 @@ typedef struct tm_bind {
                                   or -1; NULL: none is. Filters and projections move by it */
   uint64_t rows_estimate;      /* of the output; 0 = unknown */
   const char *detail;          /* a line for explain: "by store, sum(qty)" */
+  const char *advice;          /* what check warns of; NULL: nothing */
+  int64_t disorder_us;         /* how far its rows may be out of order, as its source says */
   const struct tm_function **functions; /* row functions that were bound, for explain */
   uint32_t function_count, function_capacity;
   /* answered by the optimiser, before open */
