@@ -203,6 +203,8 @@ static int find_time_order(const planner *p, uint32_t input) {
 /* All rows of an input in lane 0, by event time. */
 static int order_by_time(planner *p, uint32_t input) {
   const tm_rows_facts *facts = &p->plan->nodes[input]->facts_out;
+  /* Such rows lie in lane 0, in order: sorting them as a batch's result would undo it. */
+  if (facts->in_time_order && p->spreads[input] == SPREAD_NONE) return (int)input;
   if (facts->time.kind == TM_NULLTYPE || facts->in_time_order) return gather(p, input);
   int shared = find_time_order(p, input);
   if (shared >= 0) return shared;
