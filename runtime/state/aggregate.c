@@ -228,13 +228,19 @@ static void add_parts(tm_group_plan *plan, tm_aggregate *a) {
       return;
     case TM_AGGREGATE_KINDS: break;
   }
-  if (!a->type.not_null) add_part(plan, a, TM_PART_SEEN, a->input, -1, a->filter);
+  if (a->type.not_null) return;
+  if (plan->counted) add_counts(plan, a);
+  else add_part(plan, a, TM_PART_SEEN, a->input, -1, a->filter);
 }
 
 int tm_group_plan_complete(tm_group_plan *plan, tm_error *err) {
   uint32_t room = plan->aggregate_count * TM_AGGREGATE_PARTS_MAX + 1;
   plan->parts = tm_arena_zero(plan->arena, room * sizeof *plan->parts);
   if (plan->parts == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory");
+  if (plan->counted) {
+    plan->rows = plan->part_count++;
+    plan->parts[plan->rows] = (tm_part_spec){TM_PART_ROWS, -1, -1, -1, {0}, {0}};
+  }
   for (uint32_t i = 0; i < plan->aggregate_count; i++) add_parts(plan, &plan->aggregates[i]);
   for (uint32_t i = 0; i < plan->part_count; i++) {
     plan->wants_places |= plan->parts[i].kind >= TM_PART_FIRST &&

@@ -46,6 +46,10 @@ typedef struct tm_group_plan {
   bool wants_places;        /* some part goes by the place of a row in its source */
   bool timed;               /* the last key is int64 and no column: it comes as batch->times */
   uint32_t gap;             /* columns between keys and aggregates that the reader leaves alone */
+  /* Set before it is completed: groups may lose rows. Then `rows` is the part that counts those of
+   * each group, and nothing is told by whether a value was ever seen, but by how many there are. */
+  bool counted;
+  uint32_t rows;
 } tm_group_plan;
 
 /* Keys that are columns; the column of the first aggregate. */

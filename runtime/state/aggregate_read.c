@@ -51,6 +51,16 @@ static int64_t values_counted(const reading *r, uint32_t nth, uint32_t group) {
   return count;
 }
 
+/* Whether a value is there, as the parts behind part 0 tell: by having been seen, or by counts. */
+static void read_seen(const reading *r, uint8_t *valid) {
+  if (part_of(r, 1)->spec->kind == TM_PART_SEEN) {
+    const uint8_t *seen = tm_part_seen(part_of(r, 1));
+    if (seen != NULL) memcpy(valid, seen + r->first, r->count);
+    return;
+  }
+  for (uint32_t i = 0; i < r->count; i++) valid[i] = values_counted(r, 1, r->first + i) > 0;
+}
+
 static int read_count(reading *r, tm_error *err) {
   if (open_column(r, err) < 0) return -1;
   int64_t *out = r->data;
@@ -67,8 +77,7 @@ static int read_count(reading *r, tm_error *err) {
 static int read_sum(reading *r, tm_error *err) {
   if (open_column(r, err) < 0) return -1;
   const tm_part *part = part_of(r, 0);
-  const uint8_t *seen = r->valid == NULL ? NULL : tm_part_seen(part_of(r, 1));
-  if (seen != NULL) memcpy(r->valid, seen + r->first, r->count);
+  if (r->valid != NULL) read_seen(r, r->valid);
   for (uint32_t i = 0; i < r->count; i++) {
     uint32_t group = r->first + i;
     if (r->a->type.kind == TM_FLOAT64) {
@@ -164,10 +173,16 @@ static int read_corr(reading *r, tm_error *err) {
 
 static int read_values(reading *r, tm_error *err) {
   const uint8_t *seen = NULL;
-  if (r->a->part_count > 1) seen = tm_part_seen(part_of(r, 1));
+  bool counted = r->a->part_count > 1 && part_of(r, 1)->spec->kind != TM_PART_SEEN;
+  if (r->a->part_count > 1 && !counted) seen = tm_part_seen(part_of(r, 1));
   if (tm_part_read(part_of(r, 0), r->first, r->count, seen, r->out, r->column) < 0) {
     return no_memory(err);
   }
+  if (!counted) return 0;
+  uint8_t *valid = tm_batch_alloc(r->out, r->out->rows + 64); /* as tm_batch_column makes it */
+  if (valid == NULL) return no_memory(err);
+  read_seen(r, valid);
+  r->out->columns[r->column].valid = valid;
   return 0;
 }
 

@@ -32,7 +32,7 @@ void tm_key_direct_free(tm_key_table *table) {
 
 static bool to_words(tm_key_table *table) {
   uint32_t bits = TM_KEY_BITS_MIN;
-  while (table->count >= tm_key_slots_comfortable(bits)) bits++;
+  while (table->count >= tm_key_slots_comfortable(table, bits)) bits++;
   table->mode = TM_KEY_WORD; /* the width of slots follows the mode */
   if (!tm_key_slots_grow(table, bits)) {
     table->mode = TM_KEY_DIRECT;
@@ -101,6 +101,7 @@ bool tm_key_direct_widen(tm_key_table *table, int64_t word) {
 /* The first keys of a range look scattered; by the time that slots must grow, they may not. */
 bool tm_key_direct_from_words(tm_key_table *table) {
   if (table->mode != TM_KEY_WORD || table->count > LATE_KEYS_MAX) return false;
+  if (table->small && table->count < TM_KEY_SMALL_KEYS) return false;
   if (tm_type_physical(table->columns[0].type) == TM_PHYSICAL_F64) return false;
   const int64_t *words = table->columns[0].data;
   int64_t low = INT64_MAX, high = INT64_MIN;

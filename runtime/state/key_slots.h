@@ -22,6 +22,8 @@
 enum {
   TM_KEY_BLOCK = 256,       /* rows probed in one go; their hashes and keys stay in the L1 cache */
   TM_KEY_BITS_MIN = 12,
+  TM_KEY_BITS_SMALL = 6,    /* of small ones */
+  TM_KEY_SMALL_KEYS = 1024, /* what has more is small no longer */
   TM_KEY_PAGE_BITS = 14,
   TM_KEY_BITS_AT_ONCE = 16, /* growing from more slots than that is left to grow_step */
 };
@@ -52,6 +54,7 @@ struct tm_key_table {
   tm_budget *budget;
   tm_text_heap *heap; /* NULL without columns of strings */
   tm_key_mode mode;
+  bool small;          /* begins with few slots, and may use pages only once it has many keys */
   uint32_t count, capacity;
   uint32_t null_id;    /* DIRECT, WORD, TEXT: of the null key; TM_KEY_NONE: not seen */
   tm_key_slots slots;  /* WORD, TEXT, ROW; data NULL until the first insert */
@@ -76,7 +79,7 @@ bool tm_key_column_mark_nulls(tm_key_table *table, uint32_t column);
 /* Slots: free them; keys that 2^bits should hold at most; start to move to 2^bits (false: memory).
  * */
 void tm_key_slots_free(tm_key_table *table, tm_key_slots *slots);
-uint64_t tm_key_slots_comfortable(uint32_t bits);
+uint64_t tm_key_slots_comfortable(const tm_key_table *table, uint32_t bits);
 bool tm_key_slots_grow(tm_key_table *table, uint32_t bits);
 
 /* key_direct.c. Makes the page of a value, or turns the table to WORD; false when refused. */

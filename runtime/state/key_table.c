@@ -172,7 +172,8 @@ bool tm_key_slots_grow(tm_key_table *table, uint32_t bits) {
 
 /* Keys that the slots should hold at most. The fewer the keys, the emptier the slots: a collision
  * costs a mispredicted branch, and only slots in use take room in a cache. */
-uint64_t tm_key_slots_comfortable(uint32_t bits) {
+uint64_t tm_key_slots_comfortable(const tm_key_table *table, uint32_t bits) {
+  if (table->small && bits <= 12) return UINT64_C(1) << (bits - 2);
   return UINT64_C(1) << (bits <= 12 ? bits - 4 : bits <= 14 ? bits - 3 : bits <= 16 ? bits - 2
                                                                                     : bits - 1);
 }
@@ -182,14 +183,15 @@ static bool reserve_slots(tm_key_table *table, uint32_t more) {
   uint64_t wanted = (uint64_t)table->count + more;
   uint32_t bits = table->slots.bits;
   if (table->slots.data != NULL) {
-    bool fine = bits <= TM_KEY_BITS_AT_ONCE ? table->count <= tm_key_slots_comfortable(bits)
-                                            : wanted <= UINT64_C(3) << (bits - 2);
+    bool fine = wanted <= UINT64_C(3) << (bits - 2);
+    if (bits <= TM_KEY_BITS_AT_ONCE) fine = table->count <= tm_key_slots_comfortable(table, bits);
     if (fine && wanted < UINT64_C(1) << bits) return true;
     if (tm_key_direct_from_words(table)) return true;
   }
-  if (bits < TM_KEY_BITS_MIN) bits = TM_KEY_BITS_MIN - 1;
+  uint32_t least = table->small ? TM_KEY_BITS_SMALL : TM_KEY_BITS_MIN;
+  if (bits < least) bits = least - 1;
   do bits++;
-  while (table->count >= tm_key_slots_comfortable(bits) || wanted >= UINT64_C(1) << bits);
+  while (table->count >= tm_key_slots_comfortable(table, bits) || wanted >= UINT64_C(1) << bits);
   if (!tm_key_slots_grow(table, bits)) return false;
   return move_slots(table, UINT64_MAX);
 }
@@ -210,9 +212,9 @@ bool tm_key_table_reserve(tm_key_table *table, uint32_t more) {
 }
 
 bool tm_key_table_wants_growth(const tm_key_table *table) {
-  return table->old.data != NULL || (has_slots(table) && table->slots.data != NULL &&
-                                     table->slots.bits < 31 &&
-                                     table->count > tm_key_slots_comfortable(table->slots.bits));
+  if (table->old.data != NULL) return true;
+  if (!has_slots(table) || table->slots.data == NULL || table->slots.bits >= 31) return false;
+  return table->count > tm_key_slots_comfortable(table, table->slots.bits);
 }
 
 int tm_key_table_grow_step(tm_key_table *table) {

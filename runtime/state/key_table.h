@@ -19,6 +19,11 @@ typedef struct tm_key_table tm_key_table;
 tm_key_table *tm_key_table_create(tm_budget *budget, const tm_type *types, uint32_t column_count);
 void tm_key_table_destroy(tm_key_table *table); /* NULL is a no-op */
 uint32_t tm_key_table_count(const tm_key_table *table);
+/* Before the first insert: there will be many tables of few keys, so it begins with room for few. */
+void tm_key_table_start_small(tm_key_table *table);
+/* Takes all keys out, in time that goes by their number; the room stays. Strings that batches hold
+ * stay with them. false when out of memory: it can then only be destroyed. */
+bool tm_key_table_clear(tm_key_table *table);
 
 /* ids[i] of row rows[i] (rows NULL: row i) for `count` rows; unknown keys get the next ids, those
  * of several columns not always in the order of their rows. columns may be narrower or wider than
