@@ -29,8 +29,8 @@ typedef struct tm_over_plan {
   int64_t forgets_us;      /* a partition silent for longer has no state; -1: it always has */
 } tm_over_plan;
 
-/* Fills the bind: plan, output, facts. `by`: rows are put in the order of that option, else they come
- * in theirs. 0, or -1 with err. */
+/* Fills the bind: plan, output, facts. `by`: rows are put in that order, else they come in theirs.
+ * 0, or -1 with err. */
 int tm_over_plan_bind(tm_bind *bind, bool by, tm_error *err);
 /* The option `by` names columns. */
 bool tm_over_plan_has_order(const tm_bind *bind);

@@ -67,10 +67,10 @@ static int make_keys(shared *s, const tm_bind *bind) {
   memcpy(s->keys, plan->by, plan->by_count * sizeof *s->keys);
   uint32_t count = plan->by_count;
   for (uint32_t i = 0; i < input->count; i++) {
-    if (live[i]) s->keys[count++] = (tm_sort_key){.column = i, .nulls_first = true};
+    if (live[i]) s->keys[count++].column = i;
   }
   s->spec = (tm_sort_spec){.schema = input, .keys = s->keys, .key_count = count,
-                           .signs = tm_sort_has_signs(input)};
+                           .nulls_first = plan->by_count, .signs = tm_sort_has_signs(input)};
   tm_free(s->budget, live, input->count + 1);
   return 0;
 }

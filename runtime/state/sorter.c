@@ -95,7 +95,8 @@ int tm_sort_compare(const tm_sort_spec *spec, tm_sort_place a, tm_sort_place b, 
     const tm_column *y = &b.batch->columns[spec->keys[n].column];
     bool no_x = tm_column_is_null(x, a.row), no_y = tm_column_is_null(y, b.row);
     if (no_x || no_y) {
-      if (no_x != no_y) return no_x == spec->keys[n].nulls_first ? -1 : 1;
+      bool first = spec->nulls_first > 0 && n >= spec->nulls_first;
+      if (no_x != no_y) return no_x == first ? -1 : 1;
       continue;
     }
     int order = compare_values(x, a.row, y, b.row);

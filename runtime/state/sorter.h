@@ -9,16 +9,13 @@
 
 #include "state/batch_record.h"
 
-typedef struct tm_sort_key {
-  uint32_t column;
-  bool descending;
-  bool nulls_first; /* not of the first key */
-} tm_sort_key;
+typedef struct tm_sort_key { uint32_t column; bool descending; } tm_sort_key;
 
 typedef struct tm_sort_spec {
   const tm_schema *schema;
   const tm_sort_key *keys;
   uint32_t key_count;
+  uint32_t nulls_first; /* from that key on nulls come first; 0: never */
   bool signs;      /* rows that are equal by all keys go by the signs of their zeros, -0 first */
   /* top-N only: the first `group_keys` keys name the group, those up to `rank_keys` decide ranks */
   uint32_t group_keys, rank_keys;
