@@ -172,9 +172,9 @@ static void number_states(tm_live_states *s, tm_live_batch *b, const uint32_t *i
   b->touched = count;
 }
 
-/* Rows for which the filter holds keep their weight, others get 0. NULL: memory. */
+/* `weight` for the rows for which the filter holds, 0 for others. NULL: memory. */
 static const int32_t *filter_rows(tm_live_states *s, const tm_live_rows *in, uint32_t index,
-                                  const int32_t *all) {
+                                  int32_t weight) {
   const tm_group_filter *filter = &s->plan->filters[index];
   int32_t *weights = tm_arena_alloc(&s->scratch, (in->count + (size_t)1) * sizeof *weights);
   const uint8_t *holds = filter->function < 0 ? NULL : in->holds[filter->function];
@@ -186,24 +186,20 @@ static const int32_t *filter_rows(tm_live_states *s, const tm_live_rows *in, uin
     uint32_t row = in->rows == NULL ? i : in->rows[i];
     bool there = (holds == NULL || holds[row]) && (valid[0] == NULL || valid[0][row]) &&
                  (valid[1] == NULL || valid[1][row]);
-    weights[i] = !there ? 0 : all == NULL ? 1 : all[i];
+    weights[i] = there ? weight : 0;
   }
   return weights;
 }
 
-/* By filter + 1. false: memory. */
-static bool weigh(tm_live_states *s, tm_live_batch *b) {
-  const tm_live_rows *in = b->in;
+/* By filter + 1; NULL where all are 1. false: memory. */
+static bool weigh(tm_live_states *s, tm_live_batch *b, int32_t weight) {
   const int32_t **weights =
       tm_arena_zero(&s->scratch, (s->plan->filter_count + (size_t)1) * sizeof *weights);
   if (weights == NULL) return false;
-  if (in->weights != NULL) {
-    int32_t *all = tm_arena_alloc(&s->scratch, (in->count + (size_t)1) * sizeof *all);
+  if (weight != 1) {
+    int32_t *all = tm_arena_alloc(&s->scratch, (b->count + (size_t)1) * sizeof *all);
     if (all == NULL) return false;
-    for (uint32_t i = 0; i < in->count; i++) {
-      all[i] = in->weights[in->rows == NULL ? i : in->rows[i]];
-      assert(all[i] == 1 || all[i] == -1);
-    }
+    for (uint32_t i = 0; i < b->count; i++) all[i] = weight;
     weights[0] = all;
   }
   b->weight_most = 1;
@@ -213,7 +209,7 @@ static bool weigh(tm_live_states *s, tm_live_batch *b) {
     if (part == NULL || part->spec->filter < 0) continue;
     uint32_t filter = (uint32_t)part->spec->filter;
     if (weights[filter + 1] != NULL) continue;
-    weights[filter + 1] = filter_rows(s, in, filter, weights[0]);
+    weights[filter + 1] = filter_rows(s, b->in, filter, weight);
     if (weights[filter + 1] == NULL) return false;
   }
   return true;
@@ -227,14 +223,8 @@ static bool make_room(tm_live_states *s, tm_live_batch *b) {
   return b->words != NULL && b->wide != NULL && b->ranks != NULL;
 }
 
-static void count_rows(const tm_live_batch *b) {
-  const int32_t *weights = b->weights[0];
-  for (uint32_t i = 0; i < b->count; i++) {
-    head_of(b->states[b->local[i]])->rows += weights == NULL ? 1 : weights[i];
-  }
-}
-
-static int take_in(tm_live_states *s, const tm_live_rows *in, const uint32_t *ids, tm_error *err) {
+static int take_in(tm_live_states *s, const tm_live_rows *in, const uint32_t *ids, int32_t weight,
+                   tm_error *err) {
   tm_column time = {.type = tm_type_of(TM_INT64), .data = (void *)(uintptr_t)in->times};
   tm_live_batch b = {.in = in, .count = in->count, .group = ids, .time = &time};
   size_t room = in->count + (size_t)1;
@@ -244,8 +234,8 @@ static int take_in(tm_live_states *s, const tm_live_rows *in, const uint32_t *id
   number_states(s, &b, ids, local, touched);
   b.local = local;
   b.states = touched;
-  if (!weigh(s, &b)) return no_memory(err);
-  count_rows(&b);
+  if (!weigh(s, &b, weight)) return no_memory(err);
+  for (uint32_t i = 0; i < b.count; i++) head_of(touched[local[i]])->rows += weight;
   for (uint32_t i = 0; i < s->plan->part_count; i++) {
     if (s->parts[i] == NULL) continue;
     tm_live_result done = s->parts[i]->class->apply(s->parts[i], &b);
@@ -255,12 +245,23 @@ static int take_in(tm_live_states *s, const tm_live_rows *in, const uint32_t *id
   return 0;
 }
 
-int tm_live_states_add(tm_live_states *s, const tm_live_rows *rows, const uint32_t *ids,
-                       tm_error *err) {
+static int change(tm_live_states *s, const tm_live_rows *rows, const uint32_t *ids, int32_t weight,
+                  tm_error *err) {
   if (rows->count == 0) return 0;
-  int done = take_in(s, rows, ids, err);
+  int done = take_in(s, rows, ids, weight, err);
   tm_arena_reset(&s->scratch);
   return done;
+}
+
+int tm_live_states_add(tm_live_states *s, const tm_live_rows *rows, const uint32_t *ids,
+                       tm_error *err) {
+  return change(s, rows, ids, 1, err);
+}
+
+int tm_live_states_remove(tm_live_states *s, const tm_live_rows *rows, const uint32_t *ids,
+                          tm_error *err) {
+  assert(s->options->retracts);
+  return change(s, rows, ids, -1, err);
 }
 
 /* ------------------------------------------------------------------ reading */

@@ -19,11 +19,14 @@ void tm_live_states_destroy(tm_live_states *states); /* NULL is a no-op */
 /* States 0 … end-1 are there; new ones are of no row. 0, or -1 with err. */
 int tm_live_states_reserve(tm_live_states *states, uint32_t end, tm_error *err);
 
-/* Takes the rows in; row rows->rows[i] is of state ids[i]. Keys are not looked at. 0, or -1 with
- * err. */
+/* Takes the rows in; row rows->rows[i] is of state ids[i]. Keys and weights are not looked at. 0,
+ * or -1 with err. */
 int tm_live_states_add(tm_live_states *states, const tm_live_rows *rows, const uint32_t *ids,
                        tm_error *err);
-/* Rows that a state is of, weights together. */
+/* Takes rows back that were taken in. */
+int tm_live_states_remove(tm_live_states *states, const tm_live_rows *rows, const uint32_t *ids,
+                          tm_error *err);
+/* Rows that a state is of. */
 int64_t tm_live_states_rows(const tm_live_states *states, uint32_t id);
 /* Opens the columns of the aggregates, from `column` on, in a batch: those that are needed. 0, or
  * -1 with err. */

@@ -173,40 +173,41 @@ void row_window_sessions(const harness_case *c, const char *const *keys, uint32_
 
 /* ---------------------------------------------------------------- sliding */
 
-static int compare_numbers(const void *a, const void *b) {
-  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-  return (x > y) - (x < y);
-}
-
 void row_window_slides(const harness_case *c, const char *const *keys, uint32_t key_count,
                        int64_t span_us, const agg_spec *specs, uint32_t spec_count,
                        rows_list *out) {
   const tm_batch *table = c->inputs[0];
   ordered o = order_rows(c, keys, key_count);
   uint32_t *selection = calloc(o.count + 1, sizeof *selection);
-  cr_assert_not_null(selection);
+  tm_budget *budget = tm_budget_create(NULL, "reference", 0);
+  tm_batch *sorted = tm_batch_create(budget, table->schema, o.count);
+  cr_assert(selection != NULL && sorted != NULL);
+  for (uint32_t i = 0; i < table->schema->count; i++) {
+    cr_assert_eq(tm_column_gather(sorted, i, &table->columns[i], o.rows, o.count, false), 0);
+  }
+  const int64_t *times = sorted->columns[0].data;
   for (uint32_t i = 0; i < o.count; i++) {
-    int64_t time = o.times[o.rows[i]];
-    tm_batch view = *table;
+    tm_batch view = *sorted;
     view.selection = selection;
     view.selected = 0;
     for (uint32_t k = 0; k < o.count; k++) {
-      int64_t other = o.times[o.rows[k]];
-      if (other <= time - span_us || other > time || strcmp(o.keys[k], o.keys[i]) != 0) continue;
-      selection[view.selected++] = o.rows[k];
+      if (times[k] <= times[i] - span_us || times[k] > times[i]) continue;
+      if (strcmp(o.keys[k], o.keys[i]) == 0) selection[view.selected++] = k;
     }
-    qsort(selection, view.selected, sizeof *selection, compare_numbers);
     rows_list aggregates = {0};
     agg_reference(&view, NULL, 0, specs, spec_count, &aggregates);
-    char *row = rows_text(table, o.rows[i], NULL);
+    char *row = rows_text(sorted, i, NULL);
     size_t room = strlen(row) + strlen(aggregates.texts[0]) + 60;
     char *line = malloc(room);
-    (void)snprintf(line, room, "%s|%lld|%lld|%s", row, (long long)(time - span_us),
-                   (long long)time, aggregates.texts[0]);
+    (void)snprintf(line, room, "%s|%lld|%lld|%s", row, (long long)(times[i] - span_us),
+                   (long long)times[i], aggregates.texts[0]);
     rows_list_add(out, line);
     free(row);
     rows_list_clear(&aggregates);
   }
+  tm_batch_release(sorted);
+  tm_arena_pool_clear();
+  tm_budget_destroy(budget);
   free(selection);
   free_rows(&o);
 }
