@@ -1,5 +1,5 @@
-/* tests/operator/sliding_test.c: agg in a sliding window, against a reference that looks at all rows
- * for each. */
+/* tests/operator/sliding_test.c: agg in a sliding window, against a reference that looks at all
+ * rows for each. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,7 +129,7 @@ Test(sliding, only_what_is_needed_is_made) {
   free(words);
   rows_list rows = {0}, all = {0};
   row_window_slides(&c, by_k, 1, 50, row_window_specs, 4, &all);
-  for (size_t i = 0; i < all.count; i++) { /* ten columns, window_start, window_end, count c1 s1 s2 */
+  for (size_t i = 0; i < all.count; i++) { /* ten columns, window_start, window_end, c … */
     const char *cells[16], *at = all.texts[i];
     int sizes[16];
     for (int k = 0; k < 16; k++) {
