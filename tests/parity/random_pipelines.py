@@ -12,6 +12,7 @@ class Flow:
     def __init__(self, name, columns, timed=True, changes=False):
         self.name, self.columns, self.timed, self.changes = name, columns, timed, changes
         self.checked = False # rows were refused, how many depends on how many were read
+        self.mixed = False   # a union without event time: in a stream rows come as they come
 
     def of(self, *kinds):
         return [name for name, kind in self.columns if kind in kinds]
@@ -75,14 +76,15 @@ class Pipeline:
             return f"{value} == nil or ({value} // 1000000) % 3 > 0"
         return f"{value} ~= nil"
 
-    def aggregates(self, flow, frame=False):
-        """Entries of agg or over and the columns that they make."""
+    def aggregates(self, flow, taken=(), frame=False):
+        """Entries of agg or over and the columns that they make, under names that are not taken."""
         made, entries = [], []
         for _ in range(self.random.randint(1, 4)):
             name, entry, kind = self.aggregate(flow, frame)
-            if name not in [n for n, _ in made]:
-                made.append((name, kind))
-                entries.append(f"{name} = {entry}")
+            while name in [n for n, _ in made] or name in taken:
+                name += "_"
+            made.append((name, kind))
+            entries.append(f"{name} = {entry}")
         return "{ " + ", ".join(entries) + " }", made
 
     def aggregate(self, flow, frame):
@@ -100,7 +102,7 @@ class Pipeline:
             choices += ["count_distinct", "max_of_any"]
         if numbers and not frame:
             choices += ["stddev", "median"]
-        if not flow.changes:
+        if not flow.changes and not flow.mixed:
             choices += ["first", "last"]
         what = self.random.choice(choices)
         if what == "count":
@@ -127,6 +129,7 @@ class Pipeline:
                     flow.timed if timed is None else timed,
                     flow.changes if changes is None else changes)
         made.checked = flow.checked or text.startswith("check")
+        made.mixed = flow.mixed or text.startswith("union") and not flow.timed
         return made
 
     def do_filter(self, flow):
@@ -184,10 +187,9 @@ class Pipeline:
 
     def do_agg(self, flow):
         keys = self.keys(flow, 0, 2)
-        text, made = self.aggregates(flow)
+        text, made = self.aggregates(flow, keys)
         group = f"group_by({', '.join(repr(k) for k in keys)}):" if keys else ""
         kinds = dict(flow.columns)
-        made = [m for m in made if m[0] not in keys]
         return self.step(flow, f"{group}agg {text}", [(k, kinds[k]) for k in keys] + made,
                          False, True)
 
@@ -233,7 +235,8 @@ class Pipeline:
     def agg_in(self, kind):
         def do(flow):
             keys, text = self.windowed(flow, kind, "agg")
-            entries, made = self.aggregates(flow)
+            taken = flow.names() if kind == "sliding" else keys
+            entries, made = self.aggregates(flow, taken)
             kinds = dict(flow.columns)
             base = list(flow.columns) if kind == "sliding" else [(k, kinds[k]) for k in keys]
             base += [("window_start", "timestamp"), ("window_end", "timestamp")]
@@ -253,9 +256,9 @@ class Pipeline:
 
     def do_regroup(self, flow):
         """A later group by the window of an earlier one."""
-        text, made = self.aggregates(flow)
-        columns = [("window_end", "timestamp")] + [m for m in made if m[0] != "window_end"]
-        return self.step(flow, f"group_by('window_end'):agg {text}", columns)
+        text, made = self.aggregates(flow, ["window_end"])
+        return self.step(flow, f"group_by('window_end'):agg {text}",
+                         [("window_end", "timestamp")] + made)
 
     def do_over(self, flow):
         keys = ", ".join(f'"{key}"' for key in self.keys(flow, 0, 1))
@@ -269,13 +272,9 @@ class Pipeline:
                 function = f'{function}("{column}", {self.random.randint(1, 2)})'
             parts.append(f"{name} = tm.{function}")
             made.append((name, kind))
-        text, more = self.aggregates(flow, frame=True)
-        taken = [n for n, _ in flow.columns + made]
-        if not any(name in taken for name, _ in more):
-            parts.append(text[2:-2])
-            made += more
-        if not made:
-            return self.do_filter(flow)
+        text, more = self.aggregates(flow, [n for n, _ in flow.columns + made], frame=True)
+        parts.append(text[2:-2])
+        made += more
         return self.step(flow, f"over {{ {', '.join(parts)} }}", flow.columns + made)
 
     def do_process(self, flow):
@@ -394,7 +393,7 @@ class Pipeline:
                 found["regroup"] = 6
         if flow.changes:
             found.pop("check")
-        elif not flow.timed: # rows come as they lie, in any mode
+        elif not flow.timed and not flow.mixed: # rows come as they lie, in any mode
             found.update({"dedup": 2, "limit": 0 if flow.checked else 2})
         for verb in list(found):
             windowed = verb.startswith(("agg ", "top "))
