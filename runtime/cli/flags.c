@@ -9,6 +9,7 @@
 
 #include "base/env.h"
 #include "base/value.h"
+#include "kernel/parse.h"
 
 enum { WORKERS_MAX = 256, MANY = 1000000000 };
 
@@ -34,9 +35,9 @@ static const flag flags_table[] = {
   {"seed", "N", "prove", "another seed, other orders; 1", NULL},
   {"dry-run", NULL, "run", "do all but run; write nothing", NULL},
   {"color", "auto|always|never", "run check explain prove", "colours of messages", NULL},
-  {"from", "T", "run", "start of the time range", "time ranges come with streams"},
-  {"to", "T", "run", "end of the time range", "time ranges come with streams"},
-  {"follow", NULL, "run", "go on with new rows", "following comes with streams"},
+  {"from", "T", "run", "only rows from this event time on, as 2026-03-01T06:00:00Z", NULL},
+  {"to", "T", "run", "only rows before this event time", NULL},
+  {"follow", NULL, "run explain check", "as a stream that goes on with what files grow by", NULL},
   {"state", "DIR", "run", "state folder", "state comes with streams and schedules"},
   {NULL, NULL, NULL, NULL, NULL},
 };
@@ -96,6 +97,14 @@ static int set_number(const flag *f, const char *value, int most, uint32_t *out,
   return 0;
 }
 
+/* A date is its midnight; without an offset it is UTC. */
+static bool parse_time(const char *text, int64_t *out_us) {
+  int offset;
+  if (tm_parse_timestamp(text, strlen(text), out_us, &offset) < 0) return false;
+  if (offset != TM_PARSE_NO_OFFSET) *out_us -= (int64_t)offset * 1000000;
+  return true;
+}
+
 static int set_flag(const flag *f, char *value, tm_cli_flags *flags, tm_error *err) {
   if (f->later != NULL) {
     tm_fail(err, TM_E_UNSUPPORTED, "--%s is not in this version of tidemill yet", f->name);
@@ -119,6 +128,15 @@ static int set_flag(const flag *f, char *value, tm_cli_flags *flags, tm_error *e
     bool good = tm_size_parse(value, strlen(value), &flags->memory_bytes) == 0;
     return good && flags->memory_bytes > 0 ? 0 : bad_value(f, value, err);
   }
+  if (strcmp(f->name, "from") == 0) {
+    flags->has_from = true;
+    return parse_time(value, &flags->from_us) ? 0 : bad_value(f, value, err);
+  }
+  if (strcmp(f->name, "to") == 0) {
+    flags->has_to = true;
+    return parse_time(value, &flags->to_us) ? 0 : bad_value(f, value, err);
+  }
+  if (strcmp(f->name, "follow") == 0) return flags->follow = true, 0;
   if (strcmp(f->name, "summary") == 0) return flags->summary = value, 0;
   if (strcmp(f->name, "no-lift") == 0) return flags->no_lift = true, 0;
   if (strcmp(f->name, "dry-run") == 0) return flags->dry_run = true, 0;

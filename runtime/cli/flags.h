@@ -20,7 +20,9 @@ typedef struct tm_cli_flags {
   uint32_t workers;        /* 0: one a processor */
   uint32_t orders, seed;   /* of prove; 0: not given */
   uint64_t memory_bytes;   /* 0: 80 % of what there is */
-  bool no_lift, dry_run, help;
+  bool no_lift, dry_run, help, follow;
+  bool has_from, has_to;
+  int64_t from_us, to_us;
 } tm_cli_flags;
 
 typedef struct tm_cli_command {

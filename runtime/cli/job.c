@@ -23,10 +23,51 @@ static void complete(tm_graph *graph, const tm_cli_flags *flags) {
   tm_job_info *job = &graph->job;
   job->dry_run = flags->dry_run;
   if (flags->as != NULL) job->stream = strcmp(flags->as, "stream") == 0;
+  if (flags->follow) job->stream = true;
+  job->ranged = flags->has_from || flags->has_to;
+  job->from_us = flags->has_from ? flags->from_us : TM_TIME_NONE;
+  job->to_us = flags->has_to ? flags->to_us : TM_TIME_END;
   job->stdout_format = stdout_format(flags);
   job->workers = flags->workers != 0 ? flags->workers : tm_env_get()->cpu_count();
   job->batch_rows = (uint32_t)number_of("TIDEMILL_BATCH_ROWS", TM_BATCH_ROWS, TM_BATCH_ROWS);
   job->block_bytes = number_of("TIDEMILL_BLOCK_BYTES", UINT64_C(1) << 19, UINT64_C(1) << 26);
+}
+
+/* --follow: files are read as they grow. */
+static int follow_files(tm_graph *graph, tm_error *err) {
+  for (uint32_t i = 0; i < graph->count; i++) {
+    tm_node *node = &graph->nodes[i];
+    const tm_value *path = tm_value_get(node->options, "path");
+    bool file = path != NULL && (path->kind != TM_VALUE_TEXT || strcmp(path->text, "-") != 0);
+    if (node->role != TM_ROLE_SOURCE || !file || strcmp(node->verb, "tail") == 0) continue;
+    const tm_value *old = node->options;
+    tm_value *options = tm_arena_zero(graph->arena, sizeof *options);
+    tm_pair *pairs = tm_arena_zero(graph->arena, (old->pair_count + 1) * sizeof *pairs);
+    if (options == NULL || pairs == NULL) return tm_fail(err, TM_E_MEMORY, "out of memory");
+    size_t at = 0;
+    while (at < old->pair_count && strcmp(old->pairs[at].name, "format") < 0) {
+      pairs[at] = old->pairs[at];
+      at++;
+    }
+    pairs[at] = (tm_pair){"format", {.kind = TM_VALUE_TEXT, .text = node->verb,
+                                     .size = strlen(node->verb)}};
+    for (; at < old->pair_count; at++) pairs[at + 1] = old->pairs[at];
+    *options = *old;
+    options->pairs = pairs;
+    options->pair_count = old->pair_count + 1;
+    node->options = options;
+    node->verb = "tail";
+  }
+  return 0;
+}
+
+/* --from and --to want somebody who knows what time a row has. */
+static int check_range(const tm_plan *plan, tm_error *err) {
+  for (uint32_t i = 0; i < plan->node_count; i++) {
+    if (strcmp(plan->nodes[i]->verb, "clock") == 0) return 0;
+  }
+  tm_fail(err, TM_E_USAGE, "--from and --to go by event time, and no source has one");
+  return tm_error_help(err, "a source says which column it is: time = { field = \"at\" }");
 }
 
 /* Messages show lines of the script, so a text that can be read only once is kept. */
@@ -63,12 +104,17 @@ int tm_cli_job_load(tm_cli_job *job, const tm_cli_flags *flags, const char *path
   job->script = tm_script_open(&options, err);
   if (job->script == NULL) return -1;
   complete(tm_script_graph(job->script), flags);
-  return 0;
+  if (!flags->follow) return 0;
+  if (flags->as != NULL && strcmp(flags->as, "batch") == 0) {
+    return tm_fail(err, TM_E_USAGE, "--follow has no end: it cannot run --as batch");
+  }
+  return follow_files(tm_script_graph(job->script), err);
 }
 
 int tm_cli_job_plan(tm_cli_job *job, tm_error *err) {
   job->plan = tm_plan_create(tm_script_graph(job->script), job->budget, err);
-  return job->plan == NULL ? -1 : 0;
+  if (job->plan == NULL) return -1;
+  return job->plan->graph->job.ranged ? check_range(job->plan, err) : 0;
 }
 
 int tm_cli_job_open(tm_cli_job *job, const tm_cli_flags *flags, const char *path, tm_error *err) {

@@ -71,17 +71,23 @@ void tm_balance_move_inserted(const tm_plan *plan, tm_run_result *result) {
   for (uint32_t i = 0; i < plan->node_count; i++) {
     const tm_bind *bind = plan->nodes[i];
     tm_ledger *l = &result->nodes[i];
-    if (!bind->inserted || l->rejected + l->late == 0) continue;
     bool clock = strcmp(bind->verb, "clock") == 0;
+    uint64_t gone = l->rejected + l->late + (clock ? l->filtered : 0);
+    if (!bind->inserted || gone == 0) continue;
     int to = clock ? source_above(plan, i) : neighbour(plan, i, false);
     if (to < 0) continue;
     tm_ledger *other = &result->nodes[to];
     other->rejected += l->rejected;
     other->late += l->late;
-    if (clock) other->passed -= l->rejected + l->late;
-    else other->in += l->rejected + l->late;
-    if (clock) l->in -= l->rejected + l->late;
-    else l->passed += l->rejected + l->late;
+    if (clock) {
+      other->filtered += l->filtered;
+      other->passed -= gone;
+      l->in -= gone;
+      l->filtered = 0;
+    } else {
+      other->in += gone;
+      l->passed += gone;
+    }
     l->rejected = l->late = 0;
   }
 }

@@ -248,6 +248,21 @@ static int refuse_rows(event_clock *c, tm_batch *batch, tm_out *out, tm_error *e
   return tm_apply_select(batch, bad, 0) < 0 ? no_memory(err) : 0;
 }
 
+/* --from and --to: the other rows are none of this run's. */
+static int drop_outside(event_clock *c, tm_batch *batch, tm_error *err) {
+  const tm_job_info *job = c->env.bind->job;
+  uint8_t *inside = tm_batch_alloc(batch, batch->rows + 1);
+  if (inside == NULL) return no_memory(err);
+  for (uint32_t i = 0; i < batch->selected; i++) {
+    uint32_t row = tm_batch_row(batch, i);
+    inside[row] = batch->times[row] >= job->from_us && batch->times[row] < job->to_us;
+  }
+  int64_t dropped = tm_apply_select(batch, inside, 1);
+  if (dropped < 0) return no_memory(err);
+  c->env.ledger->filtered += (uint64_t)dropped;
+  return 0;
+}
+
 /* How far time has come, for whoever has to know once all rows are in. */
 static void note_latest(const event_clock *c, const tm_batch *batch) {
   int64_t latest_us = TM_TIME_NONE;
@@ -366,6 +381,7 @@ static int take_rows(event_clock *c, tm_batch *batch, tm_out *out, tm_error *err
   batch->times = times_of(c->plan, batch);
   if (batch->times == NULL) return no_memory(err);
   if (refuse_rows(c, batch, out, err) < 0) return -1;
+  if (c->env.bind->job->ranged && drop_outside(c, batch, err) < 0) return -1;
   note_latest(c, batch);
   if (!c->env.bind->job->stream) return 0;
   batch->marks = tm_batch_alloc(batch, (batch->rows + 1) * sizeof *batch->marks);
@@ -407,10 +423,12 @@ static tm_flow clock_resume(void *self, tm_out *out, tm_error *err) {
 }
 
 static tm_flow clock_finish(void *self, uint32_t port, tm_out *out, tm_error *err) {
-  (void)self;
+  const tm_bind *bind = ((event_clock *)self)->env.bind;
   (void)port;
   (void)out;
   (void)err;
+  bool to = bind->job->ranged && bind->job->to_us != TM_TIME_END;
+  if (to) tm_time_reach_note(bind->facts_in[0].reach, bind->job->to_us);
   return TM_FLOW_FINISHED;
 }
 

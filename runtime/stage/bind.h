@@ -19,6 +19,8 @@ typedef struct tm_job_info {
   const char *date;        /* logical date, YYYY-MM-DD */
   bool stream;             /* else a batch */
   bool dry_run;
+  bool ranged;             /* only rows from from_us on and before to_us, by event time */
+  int64_t from_us, to_us;  /* TM_TIME_NONE, TM_TIME_END: no bound */
   const char *stdout_format; /* what tm.stdout() writes: "table", "csv" or "json" */
   uint32_t workers;
   uint32_t batch_rows;     /* target size of batches; TM_BATCH_ROWS unless a test says otherwise */

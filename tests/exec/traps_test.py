@@ -265,10 +265,52 @@ local counts = rows:with {{ g = function(r) return r.k % 7 end }}:group_by "g":a
     return None
 
 
+def a_range_of_time():
+    """--from and --to, half-open; other rows are none of the run's."""
+    rows = [(second, second % 3) for second in range(0, 100)]
+    path = write("range.csv", rows)
+    source = (f'local rows = tm.csv {{ path = "{path}", '
+              'schema = "at timestamp not null, k int64", time = "at" }')
+    job = script("range.lua", source + """
+return tm.stream {
+  rows:group_by "k":window(tm.tumbling "10s"):agg { tm.count() }:to(tm.stdout()),
+}""")
+    wanted = counted([row for row in rows if 15 <= row[0] < 40])
+    for mode in ("batch", "stream"):
+        done = run("run", job, "--as", mode, "--from", at(15), "--to", at(40))
+        if done.status != 0 or found(done.out) != wanted or "75 filtered" not in done.err:
+            return f"as {mode}: exit {done.status}, {done.out}\n{done.err}"
+    untimed = script("untimed.lua", f'return tm.batch {{ tm.csv "{path}":to(tm.stdout()) }}')
+    done = run("run", untimed, "--from", "2026-01-01")
+    if done.status != 2 or "go by event time" not in done.err:
+        return f"exit {done.status}\n{done.err}"
+    return None
+
+
+def files_are_followed():
+    """The script of a batch, as its file grows."""
+    path = write("grow.csv", [(1, 1), (2, 2)])
+    job = script("grow.lua", f"""
+local rows = tm.csv {{ path = "{path}", schema = "at timestamp, k int64" }}
+return tm.batch {{ rows:filter(function(r) return r.k ~= 2 end):to(tm.stdout()) }}""")
+    process = subprocess.Popen([binary(), "run", str(job), "--follow"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    first = json.loads(process.stdout.readline())["k"]
+    with open(path, "a") as file:
+        file.write(f"{at(3)},3\n")
+    second = json.loads(process.stdout.readline())["k"]
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    if (first, second, process.returncode) != (1, 3, 0):
+        return f"{first} {second}, exit {process.returncode}\n{err.decode()}"
+    return None
+
+
 CASES = [
     readers_of_split_files, rows_tied_at_the_watermark, the_last_window_comes_out,
     a_slow_consumer_makes_no_row_late, silence_closes_windows, rows_after_silence_are_told,
     the_future_is_refused, the_first_signal_drains, updates_come_with_retractions,
+    a_range_of_time, files_are_followed,
 ]
 
 
