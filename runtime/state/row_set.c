@@ -4,12 +4,7 @@
 
 #include <assert.h>
 
-enum {
-  CAPACITY_MIN = 64,
-  BITS_MIN = 8,
-  BITS_MAX = 31,
-  STEP_SLOTS = 1 << 15, /* moved by one step: well under a millisecond */
-};
+enum { CAPACITY_MIN = 64 };
 
 static size_t set_bytes(uint32_t column_count) {
   return sizeof(tm_row_set) + column_count * sizeof(tm_row_set_column);
@@ -25,6 +20,7 @@ tm_row_set *tm_row_set_create(tm_budget *budget, const tm_type *types, uint32_t 
   tm_row_set *set = tm_alloc_zero(budget, set_bytes(column_count));
   if (set == NULL) return NULL;
   set->budget = budget;
+  set->slots.budget = budget;
   set->free_head = TM_ROW_SET_NONE;
   set->column_count = column_count;
   tm_slab_init(&set->slab, budget);
@@ -44,10 +40,6 @@ tm_row_set *tm_row_set_create(tm_budget *budget, const tm_type *types, uint32_t 
   return set;
 }
 
-static void free_slots(tm_row_set *set, uint64_t *slots, uint32_t bits) {
-  if (slots != NULL) tm_free(set->budget, slots, sizeof *slots << bits);
-}
-
 void tm_row_set_destroy(tm_row_set *set) {
   if (set == NULL) return;
   tm_budget *budget = set->budget;
@@ -58,14 +50,13 @@ void tm_row_set_destroy(tm_row_set *set) {
   }
   tm_free(budget, set->salts, set->capacity * sizeof *set->salts);
   tm_free(budget, set->live, set->capacity);
-  free_slots(set, set->slots, set->bits);
-  free_slots(set, set->old, set->old_bits);
+  tm_slot_table_deinit(&set->slots);
   tm_slab_deinit(&set->slab);
   if (set->block != NULL) tm_free(budget, set->block, block_bytes(set));
   tm_free(budget, set, set_bytes(set->column_count));
 }
 
-uint32_t tm_row_set_count(const tm_row_set *set) { return set->count; }
+uint32_t tm_row_set_count(const tm_row_set *set) { return set->slots.count; }
 uint32_t tm_row_set_end(const tm_row_set *set) { return set->end; }
 bool tm_row_set_has(const tm_row_set *set, uint32_t id) {
   return id < set->end && set->live[id];
@@ -120,62 +111,17 @@ bool tm_row_set_mark_nulls(tm_row_set *set, uint32_t index) {
   return true;
 }
 
-/* Moves some of the old slots; true when none is left. */
-static bool move_slots(tm_row_set *set, uint64_t slots_max) {
-  if (set->old == NULL) return true;
-  uint64_t left = ((uint64_t)1 << set->old_bits) - set->old_next;
-  uint64_t count = left < slots_max ? left : slots_max;
-  const uint64_t *from = set->old + set->old_next;
-  uint64_t *slots = set->slots;
-  uint32_t mask = (uint32_t)(((uint64_t)1 << set->bits) - 1);
-  for (uint64_t i = 0; i < count; i++) {
-    if (from[i] == 0) continue;
-    uint32_t at = tm_row_set_home((uint32_t)(from[i] >> 32), set->bits);
-    while (slots[at] != 0) at = (at + 1) & mask;
-    slots[at] = from[i];
-  }
-  set->old_next += count;
-  if (count < left) return false;
-  free_slots(set, set->old, set->old_bits);
-  set->old = NULL;
-  return true;
-}
-
-static bool grow_slots(tm_row_set *set, uint32_t bits) {
-  assert(set->old == NULL && bits > set->bits && bits <= BITS_MAX);
-  uint64_t *slots = tm_alloc_zero(set->budget, sizeof *slots << bits);
-  if (slots == NULL) return false;
-  set->old = set->slots;
-  set->old_bits = set->bits;
-  set->old_next = 0;
-  set->slots = slots;
-  set->bits = bits;
-  return true;
-}
-
-bool tm_row_set_reserve(tm_row_set *set, uint32_t end) {
+bool tm_row_set_reserve(tm_row_set *set, uint32_t end, uint32_t more) {
   if (end > TM_ROW_SET_MAX) return false;
   if (end > set->capacity) {
     uint32_t capacity = set->capacity < CAPACITY_MIN ? CAPACITY_MIN : set->capacity;
     while (capacity < end) capacity *= 2;
     if (!reserve_ids(set, capacity)) return false;
   }
-  (void)move_slots(set, UINT64_MAX);
-  uint64_t wanted = (uint64_t)set->count + TM_ROW_SET_BLOCK;
-  if (set->bits > 0 && wanted <= (uint64_t)3 << (set->bits - 2)) return true;
-  uint32_t bits = set->bits < BITS_MIN ? BITS_MIN : set->bits;
-  while (wanted > (uint64_t)1 << (bits - 1)) bits++;
-  return grow_slots(set, bits) && move_slots(set, UINT64_MAX);
+  return tm_slot_table_reserve(&set->slots, more);
 }
 
-int tm_row_set_settle_step(tm_row_set *set) {
-  if (set->old == NULL) {
-    bool full = set->bits > 0 && set->count > (uint64_t)1 << (set->bits - 1);
-    if (!full || set->bits == BITS_MAX) return 0;
-    if (!grow_slots(set, set->bits + 1)) return -1;
-  }
-  return move_slots(set, STEP_SLOTS) ? 0 : 1;
-}
+int tm_row_set_settle_step(tm_row_set *set) { return tm_slot_table_settle_step(&set->slots); }
 
 /* ------------------------------------------------------------------ reading */
 

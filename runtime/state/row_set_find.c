@@ -135,20 +135,20 @@ static uint32_t store(tm_row_set *set, uint32_t i, uint32_t salt) {
   }
   set->salts[id] = salt;
   set->live[id] = 1;
-  set->count++;
+  set->slots.count++;
   return id;
 }
 
 /* One row, compared with all of its salt. */
 static uint32_t look_up(tm_row_set *set, uint32_t i, uint32_t salt, bool add) {
-  uint32_t mask = (uint32_t)(((uint64_t)1 << set->bits) - 1);
-  uint32_t at = tm_row_set_home(salt, set->bits);
-  for (; set->slots[at] != 0; at = (at + 1) & mask) {
-    uint32_t id = (uint32_t)set->slots[at] - 1;
-    if (set->slots[at] >> 32 == salt && is_row(set, id, i)) return id;
+  uint64_t *slots = set->slots.slots;
+  uint32_t mask = tm_slot_mask(&set->slots), at = tm_slot_home(salt, set->slots.bits);
+  for (; slots[at] != 0; at = (at + 1) & mask) {
+    uint32_t id = (uint32_t)slots[at] - 1;
+    if (slots[at] >> 32 == salt && is_row(set, id, i)) return id;
   }
   uint32_t id = add ? store(set, i, salt) : TM_ROW_SET_NONE;
-  if (id != TM_ROW_SET_NONE) set->slots[at] = (uint64_t)salt << 32 | (id + 1);
+  if (id != TM_ROW_SET_NONE) slots[at] = tm_slot_make(salt, id);
   return id;
 }
 
@@ -156,15 +156,14 @@ static uint32_t look_up(tm_row_set *set, uint32_t i, uint32_t salt, bool add) {
 static bool run_block(tm_row_set *set, uint32_t count, uint32_t *ids, bool add) {
   uint64_t hashes[TM_ROW_SET_BLOCK];
   uint8_t known[TM_ROW_SET_BLOCK], differs[TM_ROW_SET_BLOCK];
-  uint32_t known_count = 0, bits = set->bits;
-  uint32_t mask = (uint32_t)(((uint64_t)1 << bits) - 1);
-  uint64_t *slots = set->slots;
+  uint32_t known_count = 0, bits = set->slots.bits, mask = tm_slot_mask(&set->slots);
+  uint64_t *slots = set->slots.slots;
   tm_row_set_hash(set, count, hashes);
   for (uint32_t i = 0; bits > PREFETCH_BITS && i < count; i++) {
-    __builtin_prefetch(&slots[tm_row_set_home(tm_row_set_salt(hashes[i]), bits)]);
+    __builtin_prefetch(&slots[tm_slot_home(tm_slot_salt(hashes[i]), bits)]);
   }
   for (uint32_t i = 0; i < count; i++) {
-    uint32_t salt = tm_row_set_salt(hashes[i]), at = tm_row_set_home(salt, bits);
+    uint32_t salt = tm_slot_salt(hashes[i]), at = tm_slot_home(salt, bits);
     while (slots[at] != 0 && slots[at] >> 32 != salt) at = (at + 1) & mask;
     ids[i] = (uint32_t)slots[at] - 1; /* 0 becomes TM_ROW_SET_NONE */
     if (slots[at] != 0) {
@@ -172,7 +171,7 @@ static bool run_block(tm_row_set *set, uint32_t count, uint32_t *ids, bool add) 
     } else if (add) {
       ids[i] = store(set, i, salt);
       if (ids[i] == TM_ROW_SET_NONE) return false;
-      slots[at] = (uint64_t)salt << 32 | (ids[i] + 1);
+      slots[at] = tm_slot_make(salt, ids[i]);
     }
   }
   if (known_count == 0) return true;
@@ -183,7 +182,7 @@ static bool run_block(tm_row_set *set, uint32_t count, uint32_t *ids, bool add) 
   for (uint32_t n = 0; n < known_count; n++) {
     uint32_t i = known[n];
     if (!differs[i]) continue;
-    ids[i] = look_up(set, i, tm_row_set_salt(hashes[i]), add);
+    ids[i] = look_up(set, i, tm_slot_salt(hashes[i]), add);
     if (add && ids[i] == TM_ROW_SET_NONE) return false;
   }
   return true;
@@ -193,8 +192,8 @@ int tm_row_set_insert(tm_row_set *set, const tm_column *const *columns, const ui
                       uint32_t count, uint32_t *ids) {
   for (uint32_t at = 0; at < count; at += TM_ROW_SET_BLOCK) {
     uint32_t block = count - at < TM_ROW_SET_BLOCK ? count - at : TM_ROW_SET_BLOCK;
-    uint32_t free = set->end - set->count, fresh = block > free ? block - free : 0;
-    if (!tm_row_set_reserve(set, set->end + fresh)) return -1;
+    uint32_t free = set->end - set->slots.count, fresh = block > free ? block - free : 0;
+    if (!tm_row_set_reserve(set, set->end + fresh, block)) return -1;
     open_block(set, columns, rows, at, block);
     if (!run_block(set, block, ids + at, true)) return -1;
   }
@@ -203,10 +202,10 @@ int tm_row_set_insert(tm_row_set *set, const tm_column *const *columns, const ui
 
 void tm_row_set_find(tm_row_set *set, const tm_column *const *columns, const uint32_t *rows,
                      uint32_t count, uint32_t *ids) {
-  assert(set->old == NULL);
+  assert(set->slots.old == NULL);
   for (uint32_t at = 0; at < count; at += TM_ROW_SET_BLOCK) {
     uint32_t block = count - at < TM_ROW_SET_BLOCK ? count - at : TM_ROW_SET_BLOCK;
-    if (set->bits == 0) {
+    if (set->slots.bits == 0) {
       for (uint32_t i = 0; i < block; i++) ids[at + i] = TM_ROW_SET_NONE;
       continue;
     }
@@ -217,25 +216,9 @@ void tm_row_set_find(tm_row_set *set, const tm_column *const *columns, const uin
 
 /* ------------------------------------------------------------------ leaving */
 
-/* Closes the gap at slot `gap`: what lies behind it and belongs at it or before moves up. */
-static void close_gap(tm_row_set *set, uint32_t gap) {
-  uint64_t *slots = set->slots;
-  uint32_t mask = (uint32_t)(((uint64_t)1 << set->bits) - 1);
-  for (uint32_t at = (gap + 1) & mask; slots[at] != 0; at = (at + 1) & mask) {
-    uint32_t home = tm_row_set_home((uint32_t)(slots[at] >> 32), set->bits);
-    if (((at - home) & mask) < ((at - gap) & mask)) continue;
-    slots[gap] = slots[at];
-    gap = at;
-  }
-  slots[gap] = 0;
-}
-
 void tm_row_set_remove(tm_row_set *set, uint32_t id) {
-  assert(set->old == NULL && tm_row_set_has(set, id));
-  uint32_t mask = (uint32_t)(((uint64_t)1 << set->bits) - 1);
-  uint32_t at = tm_row_set_home(set->salts[id], set->bits);
-  while ((uint32_t)set->slots[at] != id + 1) at = (at + 1) & mask;
-  close_gap(set, at);
+  assert(tm_row_set_has(set, id));
+  tm_slot_table_remove(&set->slots, set->salts[id], id);
   for (uint32_t c = 0; c < set->column_count; c++) {
     tm_row_set_column *column = &set->columns[c];
     if (column->text) tm_slab_drop(&set->slab, (tm_str *)column->data + id);
@@ -243,5 +226,4 @@ void tm_row_set_remove(tm_row_set *set, uint32_t id) {
   set->live[id] = 0;
   set->salts[id] = set->free_head;
   set->free_head = id;
-  set->count--;
 }

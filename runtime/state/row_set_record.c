@@ -94,26 +94,25 @@ static int restore_column(tm_row_set *set, uint32_t c, const uint32_t *ids, uint
 
 static void link_ids(tm_row_set *set, const uint32_t *ids, uint32_t count) {
   uint64_t hashes[TM_ROW_SET_BLOCK];
-  uint32_t mask = (uint32_t)(((uint64_t)1 << set->bits) - 1);
   tm_row_set_hash(set, count, hashes);
   for (uint32_t i = 0; i < count; i++) {
-    uint32_t salt = tm_row_set_salt(hashes[i]), at = tm_row_set_home(salt, set->bits);
-    while (set->slots[at] != 0) at = (at + 1) & mask;
-    set->slots[at] = (uint64_t)salt << 32 | (ids[i] + 1);
-    set->salts[ids[i]] = salt;
+    set->salts[ids[i]] = tm_slot_salt(hashes[i]);
+    tm_slot_table_insert(&set->slots, set->salts[ids[i]], ids[i]);
   }
 }
 
-/* Ids below the end that no row has. */
-static void restore_free(tm_row_set *set, tm_record_reader *reader) {
+/* Ids below the end that no row has; how many have one. */
+static uint32_t restore_free(tm_row_set *set, tm_record_reader *reader) {
+  uint32_t count = 0;
   for (uint32_t id = set->end; id-- > 0;) {
     if (set->live[id] > 1) reader->failed = true;
     set->live[id] = set->live[id] != 0;
-    set->count += set->live[id];
+    count += set->live[id];
     if (set->live[id]) continue;
     set->salts[id] = set->free_head;
     set->free_head = id;
   }
+  return count;
 }
 
 int tm_row_set_restore(tm_row_set *set, tm_record_reader *reader) {
@@ -122,12 +121,12 @@ int tm_row_set_restore(tm_row_set *set, tm_record_reader *reader) {
   uint32_t end = (uint32_t)tm_record_get(reader, TM_ROW_SET_MAX - TM_ROW_SET_BLOCK);
   if (end > (size_t)(reader->end - reader->at)) reader->failed = true; /* a byte an id */
   if (reader->failed) return 0;
-  if (end > 0 && !tm_row_set_reserve(set, end)) return -1;
+  if (end > 0 && !tm_row_set_reserve(set, end, 0)) return -1;
   set->end = end;
   tm_record_get_bytes(reader, set->live, end);
-  restore_free(set, reader);
-  if (set->column_count == 0 && set->count > 1) reader->failed = true;
-  if (end > 0 && !tm_row_set_reserve(set, end)) return -1; /* slots for so many rows */
+  uint32_t rows = restore_free(set, reader);
+  if (set->column_count == 0 && rows > 1) reader->failed = true;
+  if (end > 0 && !tm_row_set_reserve(set, end, rows)) return -1;
   while (!reader->failed && (count = next_ids(set, &at, ids)) > 0) {
     for (uint32_t c = 0; c < set->column_count && !reader->failed; c++) {
       if (restore_column(set, c, ids, count, reader) < 0) return -1;
