@@ -129,9 +129,21 @@ static int64_t fill_raw(tm_input *in, int64_t wait_us, tm_error *err) {
   return got;
 }
 
+/* Can these bytes be the beginning of a compressed file? A pipe's first line may be shorter than
+ * what it takes to know. */
+static bool may_be_compressed(const uint8_t *bytes, size_t size) {
+  static const uint8_t gzip[] = {0x1f, 0x8b}, zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
+  static const uint8_t skippable[] = {0x50, 0x2a, 0x4d, 0x18}; /* and fifteen more first bytes */
+  if (size == 0) return true;
+  size_t more = size < 4 ? size : 4;
+  return memcmp(bytes, gzip, size < 2 ? size : 2) == 0 || memcmp(bytes, zstd, more) == 0 ||
+         ((bytes[0] & 0xf0) == skippable[0] && memcmp(bytes + 1, skippable + 1, more - 1) == 0);
+}
+
 /* Finds out whether the file is compressed. 1, TM_INPUT_LATER or -1. */
 static int64_t start(tm_input *in, int64_t wait_us, tm_error *err) {
-  while (in->raw_size < TM_COMPRESSION_MAGIC && !in->ended) {
+  while (in->raw_size < TM_COMPRESSION_MAGIC && !in->ended &&
+         may_be_compressed(in->raw, in->raw_size)) {
     int64_t got = fill_raw(in, wait_us, err);
     if (got < 0) return got;
     if (got == 0) break;

@@ -22,6 +22,7 @@ enum {
   LOOK_US = 20 * 1000,         /* at sizes */
   SEARCH_US = 250 * 1000,      /* for files */
   SEARCH_SHARE = 20,           /* of the time at most one part goes into that */
+  LAST_BYTES = 32,
   LINGER_US = 5 * 1000 * 1000, /* a file without a name may still grow: its writer has it open */
 };
 
@@ -31,6 +32,9 @@ typedef struct tailed {
   int file;
   uint64_t device, inode;
   uint64_t position;    /* of the next byte to read */
+  char last[LAST_BYTES]; /* those before it, `last_size` of them: they stay while a file grows */
+  size_t last_size;
+  int64_t modified_us;
   uint32_t number;
   tm_cutter cutter;
   bool seen;            /* during a search: some path leads to it */
@@ -106,6 +110,18 @@ void tm_tail_close(tm_tail *t) {
 
 /* ---------------------------------------------------------------- reading a file */
 
+static void remember(tailed *f, const char *bytes, size_t size) {
+  if (size >= LAST_BYTES) {
+    f->last_size = LAST_BYTES;
+    memcpy(f->last, bytes + size - LAST_BYTES, LAST_BYTES);
+    return;
+  }
+  size_t kept = f->last_size + size > LAST_BYTES ? LAST_BYTES - size : f->last_size;
+  memmove(f->last, f->last + f->last_size - kept, kept);
+  memcpy(f->last + kept, bytes, size);
+  f->last_size = kept + size;
+}
+
 /* Bytes that are there now, into its cutter. The number, 0 at its end, or -1. */
 static int64_t read_some(tailed *f, tm_error *err) {
   size_t size;
@@ -115,24 +131,34 @@ static int64_t read_some(tailed *f, tm_error *err) {
   if (got < 0) return fail_read(f->path, (int)got, err);
   tm_cutter_add(&f->cutter, (size_t)got);
   f->position += (uint64_t)got;
+  remember(f, room, (size_t)got);
   return got;
 }
 
 static void start_over(tailed *f) {
+  tm_log(TM_LOG_WARNING, "%s was truncated: it is read from its start again", f->path);
   tm_cutter_deinit(&f->cutter);
   tm_cutter_begin(&f->cutter);
   f->position = 0;
+  f->last_size = 0;
 }
 
-/* 1: it has grown; 0: it has not; -1. One that became smaller is read from its start. */
+/* Are the bytes before the position those that were read? Else it was written anew. */
+static bool is_what_it_was(const tailed *f) {
+  char now[LAST_BYTES];
+  if (f->last_size == 0) return true;
+  int64_t got = tm_env_get()->pread(f->file, now, f->last_size, f->position - f->last_size);
+  return got == (int64_t)f->last_size && memcmp(now, f->last, f->last_size) == 0;
+}
+
+/* 1: it has grown; 0: it has not; -1. One that was truncated is read from its start. */
 static int has_grown(tailed *f, tm_error *err) {
   tm_file_info info;
   int known = tm_env_get()->stat_file(f->file, &info);
   if (known < 0) return fail_read(f->path, known, err);
-  if (info.size < f->position) {
-    tm_log(TM_LOG_WARNING, "%s was truncated: it is read from its start again", f->path);
-    start_over(f);
-  }
+  bool touched = info.modified_us != f->modified_us || info.size > f->position;
+  if (info.size < f->position || (touched && !is_what_it_was(f))) start_over(f);
+  f->modified_us = info.modified_us;
   return info.size > f->position;
 }
 
@@ -149,11 +175,12 @@ static int go_to_end(tailed *f, uint64_t size, tm_error *err) {
   if (begun <= 0) return begun; /* its head is not whole: there is nothing to pass over */
   tm_cutter_place place = {.line = f->cutter.line, .offset = f->cutter.start};
   if (size > place.offset) {
-    char last;
-    int64_t got = tm_env_get()->pread(f->file, &last, 1, size - 1);
+    size_t before = size < LAST_BYTES ? (size_t)size : LAST_BYTES;
+    int64_t got = tm_env_get()->pread(f->file, f->last, before, size - before);
     if (got < 0) return fail_read(f->path, (int)got, err);
+    f->last_size = (size_t)got;
     place.offset = size;
-    place.skipping = f->cutter.reading->format->ends_lines && last != '\n';
+    place.skipping = f->cutter.reading->format->ends_lines && got > 0 && f->last[got - 1] != '\n';
   }
   tm_cutter_jump(&f->cutter, &place);
   f->position = place.offset;

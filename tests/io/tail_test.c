@@ -191,6 +191,19 @@ Test(tail, truncation_begins_again) {
             said);
 }
 
+/* As large as before, or larger: the bytes before the place tell. */
+Test(tail, truncation_between_two_looks) {
+  scratch_text("a.log", "1\n2\n");
+  start("lines", "line string", "a.log");
+  cr_expect_str_eq(all(), "a.log 1:1/2/;");
+  scratch_text("a.log", "3\n4\n");
+  cr_expect_str_eq(after(30), "a.log 1:3/4/;");
+  scratch_text("a.log", "5\n6\n7\n");
+  cr_expect_str_eq(after(30), "a.log 1:5/6/7/;");
+  append("a.log", "8\n");
+  cr_expect_str_eq(after(30), "a.log 4:8/;");
+}
+
 Test(tail, files_come_and_go) {
   options = (tm_tail_options){.by_file = true};
   start("lines", "line string", "in/*.log");
