@@ -14,6 +14,7 @@
 enum { TM_GROUP_BUCKETS = 256 };
 
 typedef struct tm_group_table tm_group_table;
+typedef struct tm_group_scratch tm_group_scratch;
 
 /* Rows of a batch: keys and inputs are by the plan's indexes. An input that no part in use needs
  * may be anything. */
@@ -35,6 +36,23 @@ tm_group_table *tm_group_table_create(tm_budget *budget, const tm_group_plan *pl
                                       const uint8_t *needed, tm_error *err);
 void tm_group_table_destroy(tm_group_table *table); /* NULL is a no-op */
 uint32_t tm_group_table_count(const tm_group_table *table);
+
+/* Where there are many tables, before the first row: they begin small, and share what only a call
+ * of add() needs. The scratch outlives them; NULL when out of memory. */
+void tm_group_table_start_small(tm_group_table *table);
+tm_group_scratch *tm_group_scratch_create(tm_budget *budget, const tm_group_plan *plan);
+void tm_group_scratch_destroy(tm_group_scratch *scratch); /* NULL is a no-op */
+void tm_group_table_share_scratch(tm_group_table *table, tm_group_scratch *scratch);
+
+/* As new, in time that goes by its groups; what it allocated stays. 0, or -1 with err: it can then
+ * only be destroyed. */
+int tm_group_table_clear(tm_group_table *table, tm_error *err);
+/* Whether it has far more room than its groups need: not worth keeping. */
+bool tm_group_table_is_roomy(const tm_group_table *table);
+/* A table without keys still counts and has all else, for who knows the keys of its groups. Rows
+ * and reading want it to have them. */
+tm_key_table *tm_group_table_take_keys(tm_group_table *table);
+void tm_group_table_give_keys(tm_group_table *table, tm_key_table *taken);
 
 int tm_group_table_add(tm_group_table *table, const tm_group_rows *rows, tm_error *err);
 int tm_group_table_settle_step(tm_group_table *table, tm_error *err);
