@@ -10,6 +10,7 @@
 #include "cli/status.h"
 #include "format/json_text.h"
 #include "kernel/print.h"
+#include "plan/refused.h"
 #include "store/durable_write.h"
 
 enum { QUIET_US = 1000 * 1000, STATUS_US = 500 * 1000 };
@@ -98,12 +99,8 @@ void tm_cli_report_end(void) {
 }
 
 bool tm_cli_report_is_output(const tm_plan *plan, uint32_t node) {
-  if (!plan->nodes[node]->stage->sink) return false;
-  for (uint32_t i = 0; i < plan->node_count; i++) {
-    if (plan->nodes[i]->rejects_to == plan->nodes[node]) return false;
-    if (plan->nodes[i]->late_to == plan->nodes[node]) return false;
-  }
-  return true;
+  const tm_bind *bind = plan->nodes[node];
+  return bind->stage->sink && bind->inputs[0] != &tm_refused_visible_schema;
 }
 
 const char *tm_cli_report_path(const tm_bind *bind) {

@@ -270,9 +270,10 @@ static int settle_changes(planner *p, const tm_bind *sink, uint32_t input) {
   if (facts->bounded) return insert(p, "consolidate", NULL, input, false, SPREAD_ONE);
   tm_fail(p->err, TM_E_JOB, "%s would get rows that are taken back later, and the input has no end",
           sink->name);
+  snprintf(p->err->script, sizeof p->err->script, "%s", p->graph->job.script);
   p->err->script_line = sink->script_line;
   return tm_error_help(p->err, "group in a window, whose rows are final, or write the changes"
-                       " themselves: :to(tm.changelog(%s))", sink->verb);
+                       " themselves: :to(tm.changelog(tm.%s \"…\"))", sink->verb);
 }
 
 static int assemble_node(planner *p, uint32_t index) {
