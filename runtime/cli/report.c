@@ -15,6 +15,8 @@
 
 enum { QUIET_US = 1000 * 1000, STATUS_US = 500 * 1000 };
 
+/* Messages come from any thread. */
+static tm_mutex lock = {PTHREAD_MUTEX_INITIALIZER}; /* guards the lines on the terminal: */
 static bool line_is_open;
 static tm_cli_status status; /* of a stream */
 
@@ -73,12 +75,7 @@ static void show_status(const tm_run_progress *p) {
   tm_bytes_deinit(&text);
 }
 
-void tm_cli_report_progress(const tm_run_progress *p) {
-  if (p->elapsed_us < QUIET_US || !tm_env_get()->is_terminal(2)) return;
-  if (p->plan->graph->job.stream) {
-    show_status(p);
-    return;
-  }
+static void show_line(const tm_run_progress *p) {
   char rows[32], out[32], rate[32];
   double seconds = (double)p->elapsed_us / 1e6;
   fputs("\r\033[K", stderr);
@@ -92,10 +89,20 @@ void tm_cli_report_progress(const tm_run_progress *p) {
   line_is_open = true;
 }
 
+void tm_cli_report_progress(const tm_run_progress *p) {
+  if (p->elapsed_us < QUIET_US || !tm_env_get()->is_terminal(2)) return;
+  tm_env_get()->mutex_lock(&lock);
+  if (p->plan->graph->job.stream) show_status(p);
+  else show_line(p);
+  tm_env_get()->mutex_unlock(&lock);
+}
+
 void tm_cli_report_end(void) {
+  tm_env_get()->mutex_lock(&lock);
   erase_status();
   if (line_is_open) fprintf(stderr, "\r\033[K");
   line_is_open = false;
+  tm_env_get()->mutex_unlock(&lock);
 }
 
 bool tm_cli_report_is_output(const tm_plan *plan, uint32_t node) {

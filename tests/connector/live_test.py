@@ -169,7 +169,8 @@ def tcp_bad_rows():
         bad = lambda: [json.loads(r) for r in (text_of("bad.jsonl") or "").splitlines()]
         wait_until(lambda: len(bad()) == 2)
         found = [(r["reason"], r["line"], r["raw"]) for r in bad()]
-        if problem or found[:1] != [("type", 2, "x")] or "no column 'id'" not in bad()[1]["message"]:
+        told = bad()[-1]["message"] if bad() else ""
+        if problem or found[:1] != [("type", 2, "x")] or "no column 'id'" not in told:
             return problem or f"refused: {bad()}"
         if not bad()[0]["file"].startswith("tcp 127.0.0.1:"):
             return f"refused of {bad()[0]['file']}"

@@ -1,4 +1,4 @@
-"""A job that runs while a test talks to it: its lines on stderr as they come, its ports, its end."""
+"""A job that runs while a test talks to it: its rows, its lines on stderr, its ports, its end."""
 
 import os
 import queue
