@@ -65,6 +65,7 @@ extern const tm_live_class tm_live_floats, tm_live_float_products;
 extern const tm_live_class tm_live_best, tm_live_ordered;                   /* live_picks.c */
 extern const tm_live_class tm_live_distinct;                                /* live_pairs.c */
 extern const tm_live_class tm_live_sets;                                    /* live_sets.c */
+extern const tm_live_class tm_live_deques;                                  /* live_deques.c */
 
 /* What state holds, for live_read.c. */
 static inline const void *tm_live_state(const tm_live_part *part, const char *state) {
@@ -77,6 +78,9 @@ double tm_live_float_mean(const tm_live_part *part, const char *state, int64_t c
  * asked for. Of values: the one at a place of `total`. */
 const uint64_t *tm_live_pick(const tm_live_part *part, const char *state);
 const tm_tuple_spec *tm_live_pick_spec(const tm_live_part *part, uint32_t *out_value);
+/* The same of deques, for those two. */
+const uint64_t *tm_live_deque_front(const tm_live_part *part, const char *state);
+const tm_tuple_spec *tm_live_deque_spec(const tm_live_part *part, uint32_t *out_value);
 uint64_t tm_live_total(const tm_live_part *part, const char *state);
 double tm_live_value_at(const tm_live_part *part, const char *state, uint64_t place);
 

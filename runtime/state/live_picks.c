@@ -271,12 +271,14 @@ const tm_live_class tm_live_ordered = {
 /* ------------------------------------------------------------------ reading */
 
 const tm_tuple_spec *tm_live_pick_spec(const tm_live_part *part, uint32_t *out_value) {
+  if (part->class == &tm_live_deques) return tm_live_deque_spec(part, out_value);
   const pick_part *p = (const pick_part *)part;
   *out_value = p->value;
   return &p->spec;
 }
 
 const uint64_t *tm_live_pick(const tm_live_part *part, const char *state) {
+  if (part->class == &tm_live_deques) return tm_live_deque_front(part, state);
   const pick_part *p = (const pick_part *)part;
   const void *at = tm_live_state(part, state);
   if (part->class == &tm_live_ordered) {

@@ -1,6 +1,9 @@
-/* state/live_sets.c: how many different values a state has, from a set of its own (multiset.h),
- * which goes with the state. Where states are never dropped, live_pairs.c is the better way. */
+/* state/live_sets.c: how many different values a state has, from a set of its own (multiset.h): it
+ * goes with the state. Where a state only goes once all its rows have left, live_pairs.c is the
+ * better way. */
 #include "state/live_parts.h"
+
+#include <assert.h>
 
 typedef struct sets_part {
   tm_live_part part;
@@ -22,6 +25,7 @@ static size_t sets_bytes(const tm_live_part *part) {
 
 static bool sets_open(tm_live_part *part) {
   sets_part *p = (sets_part *)part;
+  assert(!part->options->retracts);
   p->value = (tm_tuple_part){.type = part->spec->type, .folds = true};
   tm_tuple_init(&p->spec, &p->value, 1);
   p->scratch = tm_alloc(part->budget, p->spec.words * sizeof *p->scratch);
@@ -35,33 +39,19 @@ static void sets_close(tm_live_part *part) {
   tm_free(part->budget, p->scratch, p->spec.words * sizeof *p->scratch);
 }
 
-/* Where rows are final, once is enough. */
-static tm_live_result change(sets_part *p, sets_state *state, int32_t weight) {
-  bool final = !p->part.options->retracts;
-  if (weight < 0) {
-    if (!tm_multiset_remove(p->pool, &state->set, p->scratch, 1)) return TM_LIVE_GONE;
-  } else if (!final || tm_multiset_count(p->pool, &state->set, p->scratch) == 0) {
-    if (tm_multiset_add(p->pool, &state->set, p->scratch, 1) < 0) return TM_LIVE_MEMORY;
-  }
-  state->count = state->set.distinct;
-  return TM_LIVE_DONE;
-}
-
-/* Weights are 1 and -1. What comes before what goes: within a call both may be of one value. */
+/* Rows are final: once is enough. */
 static tm_live_result sets_apply(tm_live_part *part, const tm_live_batch *b) {
   sets_part *p = (sets_part *)part;
   const tm_column *value = b->in->inputs[part->spec->input];
   const int32_t *weights = b->weights[part->spec->filter + 1];
-  for (int32_t pass = 1; pass >= (part->options->retracts ? -1 : 1); pass -= 2) {
-    for (uint32_t i = 0; i < b->count; i++) {
-      int32_t weight = weights == NULL ? 1 : weights[i];
-      uint32_t row = b->in->rows == NULL ? i : b->in->rows[i];
-      if (weight != pass || tm_column_is_null(value, row)) continue;
-      tm_tuple_write(&p->spec, &value, row, p->scratch);
-      void *state = b->states[b->local[i]] + part->offset;
-      tm_live_result done = change(p, state, weight);
-      if (done != TM_LIVE_DONE) return done;
-    }
+  for (uint32_t i = 0; i < b->count; i++) {
+    uint32_t row = b->in->rows == NULL ? i : b->in->rows[i];
+    if ((weights != NULL && weights[i] == 0) || tm_column_is_null(value, row)) continue;
+    sets_state *state = (sets_state *)(void *)(b->states[b->local[i]] + part->offset);
+    tm_tuple_write(&p->spec, &value, row, p->scratch);
+    if (tm_multiset_count(p->pool, &state->set, p->scratch) > 0) continue;
+    if (tm_multiset_add(p->pool, &state->set, p->scratch, 1) < 0) return TM_LIVE_MEMORY;
+    state->count++;
   }
   return TM_LIVE_DONE;
 }

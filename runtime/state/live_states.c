@@ -1,6 +1,6 @@
 /* state/live_states.c: see live_states.h. Parts and their states are those of live groups
- * (live_parts.h), but for different values, of which each state keeps a set of its own: it goes
- * with the state. */
+ * (live_parts.h), but for those that would cost more than they must: what rows are picked of that
+ * leave in order, and different values of a state that goes with all of them. */
 #include "state/live_parts.h"
 #include "state/live_states.h"
 
@@ -14,6 +14,8 @@ struct tm_live_states {
   const uint8_t *needed;
   const tm_live_options *options;
   tm_live_part **parts; /* of the plan; NULL: not needed */
+  tm_live_pairs **pairs; /* by input; NULL: nobody counts its different values one by one */
+  uint32_t input_count;
   char *states;         /* by id, `stride` bytes each */
   uint32_t capacity;
   size_t stride;
@@ -52,9 +54,9 @@ static const tm_live_class *class_of(const tm_part_spec *spec, bool retracts) {
     case TM_PART_FIRST:
     case TM_PART_LAST:
     case TM_PART_ARG_LEAST:
-    case TM_PART_ARG_GREATEST: return retracts ? &tm_live_ordered : &tm_live_best;
+    case TM_PART_ARG_GREATEST: return retracts ? &tm_live_deques : &tm_live_best;
     case TM_PART_VALUES: return &tm_live_ordered;
-    case TM_PART_DISTINCT: return &tm_live_sets;
+    case TM_PART_DISTINCT: return retracts ? &tm_live_distinct : &tm_live_sets;
     default: return NULL;
   }
 }
@@ -73,7 +75,19 @@ static int create_part(tm_live_states *s, uint32_t index, tm_error *err) {
   size_t bytes = class->state_bytes(part), align = bytes % 16 == 0 ? 16 : 8;
   part->offset = (s->stride + align - 1) / align * align;
   s->stride = part->offset + bytes;
-  return 0;
+  if (class != &tm_live_distinct) return 0;
+  tm_live_pairs **pairs = &s->pairs[spec->input];
+  if (*pairs == NULL) *pairs = tm_live_pairs_create(s->budget, s->options, spec->type);
+  return *pairs != NULL && tm_live_pairs_join(*pairs, part) ? 0 : no_memory(err);
+}
+
+/* One more than the greatest index of an input. */
+static uint32_t inputs_of(const tm_group_plan *plan) {
+  int32_t most = -1;
+  for (uint32_t i = 0; i < plan->part_count; i++) {
+    if (plan->parts[i].input > most) most = plan->parts[i].input;
+  }
+  return (uint32_t)(most + 1);
 }
 
 /* The least and the greatest know by themselves whether they are there. */
@@ -102,10 +116,11 @@ tm_live_states *tm_live_states_create(tm_budget *budget, const tm_group_plan *pl
     return NULL;
   }
   *s = (tm_live_states){.budget = budget, .plan = plan, .needed = needed, .options = options,
-                        .stride = sizeof(tm_live_head)};
+                        .input_count = inputs_of(plan), .stride = sizeof(tm_live_head)};
   tm_arena_init(&s->scratch, budget);
   s->parts = tm_alloc_zero(budget, plan->part_count * sizeof *s->parts);
-  if (s->parts == NULL) no_memory(err);
+  s->pairs = tm_alloc_zero(budget, s->input_count * sizeof *s->pairs);
+  if (s->parts == NULL || s->pairs == NULL) no_memory(err);
   else if (create_parts(s, err) == 0) return s;
   tm_live_states_destroy(s);
   return NULL;
@@ -120,7 +135,11 @@ void tm_live_states_destroy(tm_live_states *s) {
     if (part->class->close != NULL) part->class->close(part);
     tm_free(budget, part, part->class->size);
   }
+  for (uint32_t i = 0; s->pairs != NULL && i < s->input_count; i++) {
+    tm_live_pairs_destroy(s->pairs[i]);
+  }
   tm_free(budget, s->parts, s->plan->part_count * sizeof *s->parts);
+  tm_free(budget, s->pairs, s->input_count * sizeof *s->pairs);
   tm_free(budget, s->states, s->capacity * s->stride);
   tm_arena_deinit(&s->scratch);
   tm_free(budget, s, sizeof *s);
@@ -223,6 +242,20 @@ static bool make_room(tm_live_states *s, tm_live_batch *b) {
   return b->words != NULL && b->wide != NULL && b->ranks != NULL;
 }
 
+static tm_live_result apply_parts(tm_live_states *s, const tm_live_batch *b) {
+  tm_live_result done = TM_LIVE_DONE;
+  for (uint32_t i = 0; done == TM_LIVE_DONE && i < s->input_count; i++) {
+    if (s->pairs[i] != NULL) done = tm_live_pairs_begin(s->pairs[i], b, &s->scratch);
+  }
+  for (uint32_t i = 0; done == TM_LIVE_DONE && i < s->plan->part_count; i++) {
+    if (s->parts[i] != NULL) done = s->parts[i]->class->apply(s->parts[i], b);
+  }
+  for (uint32_t i = 0; done == TM_LIVE_DONE && i < s->input_count; i++) {
+    if (s->pairs[i] != NULL) done = tm_live_pairs_end(s->pairs[i], b);
+  }
+  return done;
+}
+
 static int take_in(tm_live_states *s, const tm_live_rows *in, const uint32_t *ids, int32_t weight,
                    tm_error *err) {
   tm_column time = {.type = tm_type_of(TM_INT64), .data = (void *)(uintptr_t)in->times};
@@ -236,13 +269,9 @@ static int take_in(tm_live_states *s, const tm_live_rows *in, const uint32_t *id
   b.states = touched;
   if (!weigh(s, &b, weight)) return no_memory(err);
   for (uint32_t i = 0; i < b.count; i++) head_of(touched[local[i]])->rows += weight;
-  for (uint32_t i = 0; i < s->plan->part_count; i++) {
-    if (s->parts[i] == NULL) continue;
-    tm_live_result done = s->parts[i]->class->apply(s->parts[i], &b);
-    assert(done != TM_LIVE_GONE && "what leaves came before");
-    if (done != TM_LIVE_DONE) return no_memory(err);
-  }
-  return 0;
+  tm_live_result done = apply_parts(s, &b);
+  assert(done != TM_LIVE_GONE && "what leaves came before");
+  return done == TM_LIVE_DONE ? 0 : no_memory(err);
 }
 
 static int change(tm_live_states *s, const tm_live_rows *rows, const uint32_t *ids, int32_t weight,
@@ -262,6 +291,14 @@ int tm_live_states_remove(tm_live_states *s, const tm_live_rows *rows, const uin
                           tm_error *err) {
   assert(s->options->retracts);
   return change(s, rows, ids, -1, err);
+}
+
+int tm_live_states_settle_step(tm_live_states *s, tm_error *err) {
+  for (uint32_t i = 0; i < s->input_count; i++) {
+    int more = s->pairs[i] == NULL ? 0 : tm_live_pairs_settle_step(s->pairs[i]);
+    if (more != 0) return more < 0 ? no_memory(err) : 1;
+  }
+  return 0;
 }
 
 /* ------------------------------------------------------------------ reading */

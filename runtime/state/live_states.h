@@ -2,7 +2,8 @@
  * a session, or of the rows that a window slides over.
  *
  * As live_groups.h, but the caller names the states, by small numbers of its own, and says when one
- * ends. What is saved of a state can be read into another one. */
+ * ends. Rows that are taken back leave a state in the order in which they came. Where none are, a
+ * state can be saved, and read into another one. */
 #ifndef TM_STATE_LIVE_STATES_H
 #define TM_STATE_LIVE_STATES_H
 
@@ -26,6 +27,9 @@ int tm_live_states_add(tm_live_states *states, const tm_live_rows *rows, const u
 /* Takes rows back that were taken in. */
 int tm_live_states_remove(tm_live_states *states, const tm_live_rows *rows, const uint32_t *ids,
                           tm_error *err);
+/* A bounded piece of the work that growth leaves behind, after each batch: 1: call again, 0: done,
+ * -1 with err. */
+int tm_live_states_settle_step(tm_live_states *states, tm_error *err);
 /* Rows that a state is of. */
 int64_t tm_live_states_rows(const tm_live_states *states, uint32_t id);
 /* Opens the columns of the aggregates, from `column` on, in a batch: those that are needed. 0, or

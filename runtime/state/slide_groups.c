@@ -141,7 +141,8 @@ static void drop_keys(tm_slide_groups *g, const uint32_t *ids, uint32_t count) {
 
 int tm_slide_groups_settle_step(tm_slide_groups *g, tm_error *err) {
   int more = g->key_set == NULL ? 0 : tm_row_set_settle_step(g->key_set);
-  return more < 0 ? no_memory(err) : more;
+  if (more != 0) return more < 0 ? no_memory(err) : 1;
+  return tm_live_states_settle_step(g->states, err);
 }
 
 /* ------------------------------------------------------------------ rows of the queue */
