@@ -173,6 +173,17 @@ static tm_flow top_resume(void *self, tm_out *out, tm_error *err) {
   return t->skip > 0 ? TM_FLOW_MORE : emit_merged(t, out, err);
 }
 
+/* All comes at the end: until then time stands still for what follows, or rows were late there. */
+static tm_flow top_advance(void *self, uint32_t port, int64_t watermark_us, tm_out *out,
+                           tm_error *err) {
+  (void)self;
+  (void)port;
+  (void)watermark_us;
+  (void)out;
+  (void)err;
+  return TM_FLOW_INPUT;
+}
+
 static tm_flow top_finish(void *self, uint32_t port, tm_out *out, tm_error *err) {
   top *t = self;
   (void)port;
@@ -233,6 +244,7 @@ const tm_stage tm_stage_top = {
   .open = top_open,
   .push = top_push,
   .resume = top_resume,
+  .advance = top_advance,
   .restore = top_restore,
   .save = top_save,
   .finish = top_finish,
