@@ -35,7 +35,8 @@ static inline tm_key_entry *tm_over_entry_of(tm_over_partition *partition) {
 }
 
 /* over_run.c. The partition of a key, made where there is none; NULL: out of memory. */
-tm_over_partition *tm_over_partition_find(tm_over_run *run, const void *key, size_t size);
+tm_over_partition *tm_over_partition_find(tm_over_run *run, const void *key, size_t size,
+                                          uint64_t hash);
 /* Its last row is the newest of all. */
 void tm_over_partition_touch(tm_over_run *run, tm_over_partition *partition, int64_t time_us);
 int tm_over_ready(tm_over_run *run, tm_batch *taken, tm_error *err); /* to be emitted */

@@ -134,7 +134,8 @@ static int restore_partition(tm_over_run *run, const tm_type *types, tm_record_r
   if (r->failed || !tm_key_bytes_check(bytes, size, types, plan->per_count)) {
     return tm_record_refuse(err);
   }
-  tm_over_partition *p = tm_over_partition_find(run, bytes, size);
+  tm_over_partition *p = tm_over_partition_find(run, bytes, size,
+                                                tm_hash_bytes(bytes, size));
   if (p == NULL) return no_memory(err);
   if (run->partitions.count == before) return tm_record_refuse(err); /* twice */
   tm_over_partition_touch(run, p, (int64_t)tm_record_get(r, UINT64_MAX));

@@ -6,14 +6,17 @@
 #include "stage/apply.h"
 #include "state/key_bytes.h"
 
+enum { AHEAD = 8 };
+
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "over: out of memory"); }
 
 /* ------------------------------------------------------------------ partitions */
 
 static bool forgets(const tm_over_run *run) { return run->plan->forgets_us >= 0; }
 
-tm_over_partition *tm_over_partition_find(tm_over_run *run, const void *key, size_t size) {
-  tm_key_entry *entry = tm_key_map_insert(&run->partitions, key, size, tm_hash_bytes(key, size));
+tm_over_partition *tm_over_partition_find(tm_over_run *run, const void *key, size_t size,
+                                          uint64_t hash) {
+  tm_key_entry *entry = tm_key_map_insert(&run->partitions, key, size, hash);
   return entry == NULL ? NULL : tm_over_partition_of(entry);
 }
 
@@ -202,19 +205,45 @@ static int apply_functions(push *p) {
 
 /* ------------------------------------------------------------------ a push */
 
-static int find_partitions(push *p) {
+/* The keys of all rows, one behind the other: row number i begins at ends[i - 1]. */
+static int write_keys(push *p, uint32_t *ends, uint64_t *hashes) {
   tm_over_run *run = p->run;
   const tm_over_plan *plan = run->plan;
+  tm_bytes_clear(&run->key);
+  if (!tm_bytes_reserve(&run->key, 1)) return -1; /* without keys, too, it has an address */
   for (uint32_t i = 0; i < plan->per_count; i++) {
     run->key_columns[i] = &p->in->columns[plan->per[i]];
   }
   for (uint32_t i = 0; i < p->in->selected; i++) {
-    uint32_t row = p->rows[i];
-    if (!tm_key_bytes_write(run->key_columns, plan->per_count, row, &run->key)) return -1;
-    p->partitions[i] = tm_over_partition_find(run, run->key.data, run->key.size);
+    size_t from = run->key.size;
+    if (!tm_key_bytes_append(run->key_columns, plan->per_count, p->rows[i], &run->key) ||
+        run->key.size > UINT32_MAX) {
+      return -1;
+    }
+    ends[i] = (uint32_t)run->key.size;
+    hashes[i] = tm_hash_bytes(run->key.data + from, run->key.size - from);
+  }
+  return 0;
+}
+
+/* Partitions lie scattered: they are asked for some rows before their turn. */
+static int find_partitions(push *p) {
+  tm_over_run *run = p->run;
+  uint32_t count = p->in->selected;
+  uint32_t *ends = tm_arena_alloc(&run->scratch, (count + 1) * sizeof *ends);
+  uint64_t *hashes = tm_arena_alloc(&run->scratch, (count + 1) * sizeof *hashes);
+  if (ends == NULL || hashes == NULL || write_keys(p, ends, hashes) < 0) return -1;
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t from = i == 0 ? 0 : ends[i - 1];
+    if (i + 2 * AHEAD < count) {
+      tm_key_map_expect(&run->partitions, hashes[i + 2 * AHEAD]);
+      tm_key_map_expect_entry(&run->partitions, hashes[i + AHEAD]);
+    }
+    p->partitions[i] = tm_over_partition_find(run, run->key.data + from, ends[i] - from,
+                                              hashes[i]);
     if (p->partitions[i] == NULL) return -1;
-    tm_over_partition_touch(run, p->partitions[i],
-                            p->in->times == NULL ? 0 : p->in->times[row]);
+    int64_t time_us = p->in->times == NULL ? 0 : p->in->times[p->rows[i]];
+    tm_over_partition_touch(run, p->partitions[i], time_us);
   }
   return 0;
 }

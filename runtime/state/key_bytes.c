@@ -73,6 +73,11 @@ static bool write_number(const tm_column *column, uint32_t row, tm_bytes *out) {
 bool tm_key_bytes_write(const tm_column *const *columns, uint32_t count, uint32_t row,
                         tm_bytes *out) {
   tm_bytes_clear(out);
+  return tm_key_bytes_append(columns, count, row, out);
+}
+
+bool tm_key_bytes_append(const tm_column *const *columns, uint32_t count, uint32_t row,
+                         tm_bytes *out) {
   for (uint32_t i = 0; i < count; i++) {
     const tm_column *column = columns[i];
     bool done;

@@ -10,7 +10,10 @@
 #include "base/bytes.h"
 #include "column/batch.h"
 
-/* Writes the key of a row over what `out` held. false: out of memory. */
+/* Writes the key of a row behind what `out` holds. false: out of memory. */
+bool tm_key_bytes_append(const tm_column *const *columns, uint32_t count, uint32_t row,
+                         tm_bytes *out);
+/* The same over what it held. */
 bool tm_key_bytes_write(const tm_column *const *columns, uint32_t count, uint32_t row,
                         tm_bytes *out);
 /* Whether those are the bytes of a key of such types: what was saved may be damaged. */

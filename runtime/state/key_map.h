@@ -36,6 +36,16 @@ void tm_key_map_deinit(tm_key_map *map);
 /* NULL: there is none. hash is tm_hash_bytes of the key, or any other that always is the same. */
 tm_key_entry *tm_key_map_find(const tm_key_map *map, const void *bytes, size_t size,
                               uint64_t hash);
+/* A hash that is looked for soon, and sooner still. */
+static inline void tm_key_map_expect(const tm_key_map *map, uint64_t hash) {
+  if (map->slots != NULL) __builtin_prefetch(&map->slots[hash >> (64 - map->bits)]);
+}
+static inline void tm_key_map_expect_entry(const tm_key_map *map, uint64_t hash) {
+  if (map->slots == NULL) return;
+  const tm_key_entry *entry = map->slots[hash >> (64 - map->bits)].entry;
+  __builtin_prefetch(entry);
+  __builtin_prefetch((const char *)(entry + 1) + map->payload);
+}
 /* The entry of the key, made where there is none; NULL: out of memory. */
 tm_key_entry *tm_key_map_insert(tm_key_map *map, const void *bytes, size_t size, uint64_t hash);
 /* Frees it. */

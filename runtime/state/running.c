@@ -13,7 +13,7 @@
 #include "kernel/utf8.h"
 #include "state/accumulator_values.h"
 
-enum { CAPACITY_MIN = 4, CAPACITY_MAX = 1 << 30 };
+enum { CAPACITY_MIN = 4, CAPACITY_MAX = 1 << 30, AHEAD = 8 };
 
 static void *exact_alloc(void *budget, size_t bytes) { return tm_alloc(budget, bytes); }
 static void exact_free(void *budget, void *block, size_t bytes) { tm_free(budget, block, bytes); }
@@ -53,25 +53,23 @@ static tm_cell queue_get(const tm_running_queue *q, uint32_t nth, size_t width) 
   return cell;
 }
 
+static size_t queue_bytes(uint32_t capacity, size_t width) {
+  return capacity * (sizeof(int64_t) + width);
+}
+
 static bool queue_reserve(tm_running_queue *q, tm_budget *budget, size_t width) {
   if (q->count < q->capacity) return true;
   if (q->capacity == CAPACITY_MAX) return false;
   uint32_t capacity = q->capacity == 0 ? CAPACITY_MIN : q->capacity * 2;
-  int64_t *places = tm_alloc(budget, capacity * sizeof *places);
-  char *values = places == NULL ? NULL : tm_alloc(budget, capacity * width);
-  if (values == NULL) {
-    if (places != NULL) tm_free(budget, places, capacity * sizeof *places);
-    return false;
-  }
+  int64_t *places = tm_alloc(budget, queue_bytes(capacity, width));
+  if (places == NULL) return false;
+  char *values = (char *)(places + capacity);
   for (uint32_t i = 0; i < q->count; i++) {
     places[i] = q->places[ring(q, i)];
     tm_cell cell = queue_get(q, i, width);
     memcpy(values + i * width, &cell, width);
   }
-  if (q->capacity > 0) {
-    tm_free(budget, q->places, q->capacity * sizeof *q->places);
-    tm_free(budget, q->values, q->capacity * width);
-  }
+  if (q->capacity > 0) tm_free(budget, q->places, queue_bytes(q->capacity, width));
   *q = (tm_running_queue){places, values, 0, q->count, capacity};
   return true;
 }
@@ -292,6 +290,17 @@ static int put_result(const results *res, uint32_t row, const tm_running *r) {
 
 /* ------------------------------------------------------------------ the loops */
 
+/* Partitions lie scattered: rows that come soon are asked for now. */
+static void look_ahead(const tm_running_rows *in, uint32_t i) {
+  if (i + 2 * AHEAD >= in->count) return;
+  const tm_running *far = in->states[i + 2 * AHEAD];
+  __builtin_prefetch(far, 1);
+  __builtin_prefetch(&far->queue, 1);
+  const tm_running_queue *near = &in->states[i + AHEAD]->queue;
+  __builtin_prefetch(near->places, 1);
+  __builtin_prefetch(near->values, 1);
+}
+
 static bool has_value(const tm_running_rows *in, uint32_t row) {
   if (in->counts != NULL && !in->counts[row]) return false;
   return in->value == NULL || !tm_column_is_null(in->value, row);
@@ -303,6 +312,7 @@ static void add_numbers(const tm_running_spec *spec, const tm_running_rows *in,
   for (uint32_t i = 0; i < in->count; i++) {
     tm_running *r = in->states[i];
     int64_t place = in->places[i];
+    look_ahead(in, i);
     r->rows++;
     bool first = r->rows == 1;
     if (spec->kind == TM_RUNNING_SESSION) {
@@ -321,6 +331,7 @@ static int add_lag(const tm_running_spec *spec, tm_budget *budget, const tm_runn
   for (uint32_t i = 0; i < in->count; i++) {
     tm_running_queue *q = &in->states[i]->queue;
     uint32_t row = in->rows[i];
+    look_ahead(in, i);
     bool full = q->count == spec->size, there = !tm_column_is_null(in->value, row);
     tm_cell value = {.wide = 0}, old = {.wide = 0};
     if (there) value = cell_of(in->value, row);
@@ -342,6 +353,7 @@ static int add_all(const tm_running_spec *spec, tm_budget *budget, const tm_runn
   for (uint32_t i = 0; i < in->count; i++) {
     tm_running *r = in->states[i];
     uint32_t row = in->rows[i];
+    look_ahead(in, i);
     if (has_value(in, row)) {
       tm_cell value = {.wide = 0};
       if (in->value != NULL) value = cell_of(in->value, row);
@@ -412,6 +424,7 @@ static int add_frames(const tm_running_spec *spec, tm_budget *budget, const tm_r
     tm_running *r = in->states[i];
     uint32_t row = in->rows[i];
     int64_t place = spec->frame == TM_FRAME_ROWS ? r->rows++ : in->places[i];
+    look_ahead(in, i);
     if (evict(spec, budget, r, place) < 0) return no_memory(res->err);
     if (has_value(in, row)) {
       tm_cell value = {.wide = 0};
@@ -445,8 +458,7 @@ void tm_running_deinit(const tm_running_spec *spec, tm_budget *budget, tm_runnin
     drop_value(spec, budget, &value);
   }
   if (r->queue.capacity > 0) {
-    tm_free(budget, r->queue.places, r->queue.capacity * sizeof *r->queue.places);
-    tm_free(budget, r->queue.values, r->queue.capacity * width);
+    tm_free(budget, r->queue.places, queue_bytes(r->queue.capacity, width));
   }
   if (has_cell(spec) && r->set) tm_cell_free(budget, spec->type, &r->cell);
   if (is_sum(spec) && spec->type.kind == TM_FLOAT64 && r->exact.wide != NULL) {

@@ -31,7 +31,7 @@ typedef struct tm_running_spec {
 
 /* Values with their places, the oldest first; a ring. */
 typedef struct tm_running_queue {
-  int64_t *places;
+  int64_t *places;     /* one block: the places, and behind them the values */
   char *values;        /* of the type's width */
   uint32_t first, count, capacity;
 } tm_running_queue;

@@ -122,7 +122,7 @@ Test(over, in_source_order_without_event_time) {
 
 /* ------------------------------------------------------------------ orders of a batch */
 
-Test(over, by_columns_in_a_batch) {
+Test(over, over_sorted_by_columns_in_a_batch) {
   static const over_case orders[] = {
     {.per = "k", .by = "v -s", .columns = {ALL("row_number", NULL), ALL("rank", NULL),
                                            ROWS("sum", "d", 3), AWAY("lag", "s", 1),
