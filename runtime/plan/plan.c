@@ -99,17 +99,28 @@ static bool reads_a_table(const tm_bind *bind) {
   return bind->order == TM_ORDER_KEEPS && bind->waits[0] != 0;
 }
 
+/* First and last are by event time where rows have one, else by the order of the input. */
+static bool picks_by_order(const tm_bind *bind) {
+  return bind->wants_ordinals && bind->facts_in[0].time.kind == TM_NULLTYPE;
+}
+
+/* All rows in one lane, but in no order: a window, whose aggregates do not depend on it. */
+static bool takes_any_order(const tm_bind *bind) {
+  return bind->single && !bind->ordered && bind->order == TM_ORDER_NONE && !picks_by_order(bind);
+}
+
 static void want_upwards(planner *p) {
   for (uint32_t i = p->graph->count; i > 0; i--) {
     const tm_bind *bind = p->bound[i - 1];
     const tm_node *node = &p->graph->nodes[i - 1];
     bool keeps = bind->order == TM_ORDER_KEEPS;
-    bool order = bind->single || bind->ordered || bind->wants_ordinals ||
-                 (keeps && p->order_wanted[i - 1]);
+    bool order = (bind->single && !takes_any_order(bind)) || bind->ordered ||
+                 picks_by_order(bind) || (keeps && p->order_wanted[i - 1]);
     bool ordinals = bind->wants_ordinals || bind->rejects || (keeps && p->ordinals_wanted[i - 1]);
     uint32_t count = reads_a_table(bind) ? 1 : node->input_count;
     for (uint32_t k = 0; k < count; k++) {
-      p->order_wanted[node->inputs[k]] |= order;
+      bool by_time = bind->time_order >> k & 1; /* that is an order of its own */
+      p->order_wanted[node->inputs[k]] |= order && !by_time;
       p->ordinals_wanted[node->inputs[k]] |= ordinals;
     }
   }
@@ -200,6 +211,13 @@ static int find_time_order(const planner *p, uint32_t input) {
   return -1;
 }
 
+/* All rows of an input in lane 0, in whatever order. */
+static int collect(planner *p, uint32_t input) {
+  if (p->spreads[input] != SPREAD_NONE) return gather(p, input);
+  if (p->graph->job.workers == 1) return (int)input;
+  return insert(p, "exchange", NULL, input, false, SPREAD_NONE);
+}
+
 /* All rows of an input in lane 0, by event time. */
 static int order_by_time(planner *p, uint32_t input) {
   const tm_rows_facts *facts = &p->plan->nodes[input]->facts_out;
@@ -260,7 +278,7 @@ static bool joins_in_order(const planner *p, uint32_t index) {
 
 /* An aggregate that picks the first row of an unordered result takes that of its batch order. */
 static bool picks_in_order(const planner *p, const tm_bind *bind, uint32_t input) {
-  return bind->wants_ordinals && p->spreads[input] == SPREAD_NONE;
+  return picks_by_order(bind) && p->spreads[input] == SPREAD_NONE;
 }
 
 /* A sink takes rows, not changes: the net rows at the end, where there is one. */
@@ -286,7 +304,10 @@ static int assemble_node(planner *p, uint32_t index) {
     bool by_time = bind->time_order >> i & 1;
     bool all = bind->single || one_by_one || picks_in_order(p, bind, inputs[i]);
     if (!by_time && !all) continue;
-    int at = by_time ? order_by_time(p, inputs[i]) : gather(p, inputs[i]);
+    bool any = takes_any_order(bind) && !one_by_one;
+    int at = by_time ? order_by_time(p, inputs[i])
+             : any   ? collect(p, inputs[i])
+                     : gather(p, inputs[i]);
     if (at < 0 || (at = settle_changes(p, bind, (uint32_t)at)) < 0) return -1;
     inputs[i] = (uint32_t)at;
   }
