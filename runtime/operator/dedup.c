@@ -1,6 +1,6 @@
 /* operator/dedup.c: rows whose key was there before leave, the first one stays. `within` counts
  * from the last row that was kept, and a row just as far away is still a duplicate. With keep =
- * "last" dedup_last.c serves. */
+ * "last" dedup_last.c and dedup_changes.c serve. */
 #include "operator/dedup.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* operator/dedup.h: the options of dedup, which dedup.c and dedup_last.c share. */
+/* operator/dedup.h: the options of dedup, which dedup.c, dedup_last.c and dedup_changes.c share. */
 #ifndef TM_OPERATOR_DEDUP_H
 #define TM_OPERATOR_DEDUP_H
 

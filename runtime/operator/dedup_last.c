@@ -37,16 +37,14 @@ static int no_memory(tm_error *err) {
 
 /* ------------------------------------------------------------------ bind */
 
-static int refuse_changelog(tm_error *err) {
-  tm_fail(err, TM_E_JOB, "dedup cannot follow rows that are taken back yet");
-  return tm_error_help(err, "put it before the step that changes its rows, or give that step a"
-                       " window");
+/* Of rows that may be taken back, dedup_changes.c keeps the last. */
+static bool dedup_last_serves(const tm_bind *bind) {
+  return tm_dedup_keeps_last(bind) && !bind->facts_in[0].changelog;
 }
 
 static int dedup_last_bind(tm_bind *bind, tm_error *err) {
   last_plan *plan = tm_arena_zero(bind->arena, sizeof *plan);
   if (plan == NULL) return no_memory(err);
-  if (bind->facts_in[0].changelog) return refuse_changelog(err);
   const tm_keep_plan *keep = tm_keep_bind(bind, "key", err);
   if (keep == NULL) return -1;
   if (keep->key_count == 0) {
@@ -275,7 +273,7 @@ const tm_stage tm_stage_dedup_last = {
   .summary = "the last row of each key, for ever or within a time",
   .inputs = 1,
   .options = tm_dedup_options,
-  .serves = tm_dedup_keeps_last,
+  .serves = dedup_last_serves,
   .bind = dedup_last_bind,
   .need = tm_keep_need,
   .open = dedup_last_open,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/operator/changes.h"
 #include "tests/support/fixture.h"
 #include "tests/support/stage_driver.h"
 #include "tests/support/values.h"
@@ -207,6 +208,58 @@ Test(dedup, keeps_the_last_of_each_burst) {
   }
 }
 
+/* ---------------------------------------------------------------- of a changelog */
+
+/* Of the rows that are left, in the order of their columns, the last of each key. */
+static void expected_of_changes(const changes *all, const rule *rule, rows_list *out) {
+  tm_batch *net = changes_net(budget, all, all->table->rows);
+  for (uint32_t i = 0; i < net->rows; i++) {
+    uint32_t next = i + 1;
+    while (next < net->rows && !same_key(net, rule, i, next)) next++;
+    if (next == net->rows) rows_list_add(out, rows_text(net, i, NULL));
+  }
+  tm_batch_release(net);
+}
+
+Test(dedup, keeps_the_last_of_rows_that_are_taken_back) {
+  static const char types[] = "a int32, k int32, s string, f float64 not null, d decimal(30,1)";
+  for (uint64_t seed = 1; seed <= 4; seed++) {
+    rows_random random = rows_seed(seed);
+    tm_batch *base = rows_random_table(budget, rows_schema(&arena, types), 30, &random,
+                                       (rows_flavour){.distinct = 4, .null_percent = 20});
+    changes all = changes_make(budget, base, seed < 3 ? 50 : 1500, 45, seed);
+    rule rule = {.keys = {1, 2}, .key_count = 1 + seed % 2, .within_us = -1};
+    tm_value key = seed % 2 == 0 ? V_LIST(&arena, v_text("k"))
+                                 : V_LIST(&arena, v_text("k"), v_text("s"));
+    harness_case c = {.verb = "dedup", .role = TM_ROLE_STEP, .input_count = 1, .stream = true,
+                      .inputs = {all.table}, .weights = {all.weights}, .changelog = true,
+                      .options = V_TABLE(&arena, {"key", key}, {"keep", v_text("last")})};
+    rows_list rows = {0};
+    expected_of_changes(&all, &rule, &rows);
+    harness_expected e = {.rows = &rows, .label = "changes"};
+    if (seed < 3) harness_sweep(&c, &e);
+    else harness_check(&c, &e);
+    rows_list_clear(&rows);
+    changes_clear(&all);
+    tm_batch_release(base);
+  }
+}
+
+Test(dedup, a_row_that_never_came_cannot_be_taken_back) {
+  tm_batch *table = table_of(1, 1);
+  int32_t minus = -1;
+  harness_case c = case_of(table, "dedup", V_TABLE(&arena, {"key", v_text("v")},
+                                                   {"keep", v_text("last")}));
+  table->columns[3].valid[0] = 1;
+  c.weights[0] = &minus;
+  c.stream = true;
+  harness_mode m = {.seed = 1, .lanes = 1, .batch_rows = 1};
+  harness_result r = harness_run(&c, &m);
+  cr_expect_eq(r.err.code, TM_E_LEDGER);
+  harness_result_clear(&r);
+  tm_batch_release(table);
+}
+
 /* ---------------------------------------------------------------- books, memory, bind */
 
 Test(dedup, counts_duplicates_alike_in_batch_and_stream) {
@@ -283,8 +336,9 @@ Test(dedup, refuses_what_it_cannot_do) {
   harness_case c = case_of(table, "dedup", V_TABLE(&arena, {"key", v_text("k")}));
   c.weights[0] = weights;
   expect_refused(&c, TM_E_JOB, "its input takes rows back");
-  c.options = V_TABLE(&arena, {"key", v_text("k")}, {"keep", v_text("last")});
-  expect_refused(&c, TM_E_JOB, "taken back");
+  c.options = V_TABLE(&arena, {"key", v_text("k")}, {"keep", v_text("last")},
+                      {"within", v_text("1s")});
+  expect_refused(&c, TM_E_JOB, "takes rows back");
   c.weights[0] = NULL;
   c.options = V_TABLE(&arena, {"key", v_text("k")}, {"keep", v_text("both")});
   expect_refused(&c, TM_E_VALUE, "\"first\" or the \"last\"");
