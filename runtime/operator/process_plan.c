@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "stage/changelog.h"
 #include "stage/options.h"
 
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "process: out of memory"); }
@@ -163,11 +164,7 @@ int tm_process_plan_bind(tm_bind *bind, tm_error *err) {
   const char *ddl = tm_value_text(bind->options, "emits", NULL);
   tm_process_plan *p = tm_arena_zero(bind->arena, sizeof *p);
   if (p == NULL) return no_memory(err);
-  if (bind->facts_in[0].changelog) {
-    tm_fail(err, TM_E_JOB, "process cannot take rows that may be taken back");
-    return tm_error_help(err, "put it before the step that changes its rows, or group that one in "
-                         "a window, whose rows are final");
-  }
+  if (tm_changelog_refuse(bind, err) < 0) return -1;
   if (ddl == NULL) {
     tm_fail(err, TM_E_VALUE, "process needs emits, the columns and types of what it emits");
     return tm_error_help(err, "emits = \"device_id string, at timestamp\"");
