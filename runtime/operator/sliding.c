@@ -71,7 +71,6 @@ static int sliding_bind(tm_bind *bind, tm_error *err) {
   bind->chooses = true; /* a row that is filtered away before is missing in others' windows */
   bind->rows_estimate = bind->input_rows[0];
   bind->order = bind->job->stream ? TM_ORDER_KEEPS : TM_ORDER_NONE;
-  bind->facts_out.in_time_order = bind->job->stream;
   return 0;
 }
 
