@@ -10,6 +10,7 @@
  * the result has that time too, as in a stream (window_agg.c). */
 #include "operator/agg_rows.h"
 #include "operator/regroup.h"
+#include "stage/changelog.h"
 
 #include <assert.h>
 
@@ -33,7 +34,9 @@ typedef struct agg {
 static bool agg_serves(const tm_bind *bind) {
   const tm_value *window = tm_value_get(bind->options, "window");
   bool windowed = window != NULL && window->kind != TM_VALUE_NIL;
-  if (bind->job->stream) return bind->final_only && !windowed && !tm_agg_is_of_windows(bind);
+  if (bind->job->stream) {
+    return !tm_changelog_is_live(bind) && !windowed && !tm_agg_is_of_windows(bind);
+  }
   return !windowed || tm_window_plan_kind(bind->options) == TM_WINDOW_TUMBLING;
 }
 

@@ -39,24 +39,11 @@ static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "agg: out
 
 /* ------------------------------------------------------------------ binding */
 
-/* Groups of a window that somebody made above are final with it: another stage's. */
-static bool has_window_key(const tm_bind *bind) {
-  const tm_value *keys = tm_value_get(bind->options, "keys");
-  const tm_rows_facts *facts = &bind->facts_in[0];
-  if (facts->time.kind == TM_NULLTYPE) return false;
-  for (size_t i = 0; keys != NULL && i < keys->item_count; i++) {
-    if (keys->items[i].kind != TM_VALUE_TEXT) continue;
-    int column = tm_schema_find(bind->inputs[0], keys->items[i].text);
-    if (column >= 0 && column == facts->window_end) return true;
-    if (column >= 0 && column == facts->window_start && facts->fixed_windows) return true;
-  }
-  return false;
-}
-
 static bool live_agg_serves(const tm_bind *bind) {
   const tm_value *window = tm_value_get(bind->options, "window");
   bool windowed = window != NULL && window->kind != TM_VALUE_NIL;
-  return tm_changelog_is_live(bind) && !windowed && !has_window_key(bind);
+  /* Groups of a window that was made above are final with it: another stage's. */
+  return tm_changelog_is_live(bind) && !windowed && !tm_agg_is_of_windows(bind);
 }
 
 /* Rows that can be taken back and have no time are ordered by all their columns. */
