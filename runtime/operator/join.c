@@ -44,7 +44,7 @@ static bool kept_come_out(const join_plan *p) {
 
 static tm_flow end_batch(join *j, tm_out *out, tm_error *err);
 
-/* The first match of every row; after a restore, the next one of where it was. */
+/* Matches are a chain. */
 static int find_heads(join *j, tm_error *err) {
   const tm_join_keys *keys = &j->plan->keys[probe_port(j)];
   uint32_t *heads = tm_batch_alloc(j->batch, (j->batch->selected + 1) * sizeof *heads);
@@ -61,8 +61,7 @@ static int find_heads(join *j, tm_error *err) {
   return 0;
 }
 
-/* The next pairs. */
-static void fill(join *j, uint32_t max) {
+static void follow_chains(join *j, uint32_t max) {
   tm_join_pairs *p = &j->pairs;
   const uint32_t *next = j->table->next;
   for (; j->at < j->batch->selected; j->at++) {
@@ -90,10 +89,10 @@ static tm_flow probe_more(join *j, tm_out *out, tm_error *err) {
   tm_join_pairs *p = &j->pairs;
   p->batch = j->batch;
   p->chunks = j->table->chunks;
-  if (j->heads == NULL && find_heads(j, err) < 0) return TM_FLOW_FAILED;
+  if (j->heads == NULL && j->match->find(j, err) < 0) return TM_FLOW_FAILED;
   if (j->at == j->batch->selected) return end_batch(j, out, err);
   if (tm_join_pairs_reserve(p, max, err) < 0) return TM_FLOW_FAILED;
-  fill(j, max);
+  j->match->fill(j, max);
   if (tm_join_pairs_where(p, out, err) < 0) return TM_FLOW_FAILED;
   mark(j);
   if (is_half(j->plan) || p->count == 0) return TM_FLOW_MORE;
@@ -221,13 +220,13 @@ static tm_flow begin_drain(join *j) {
 
 /* ---------------------------------------------------------------- the protocol */
 
-static tm_flow join_push(void *self, uint32_t port, tm_batch *taken, tm_out *out, tm_error *err) {
+tm_flow tm_join_push(void *self, uint32_t port, tm_batch *taken, tm_out *out, tm_error *err) {
   join *j = self;
   assert((port == j->plan->build) == (j->phase == JOIN_COPY));
   return port == j->plan->build ? tm_join_copy(j, taken, err) : probe(j, taken, out, err);
 }
 
-static tm_flow join_resume(void *self, tm_out *out, tm_error *err) {
+tm_flow tm_join_resume(void *self, tm_out *out, tm_error *err) {
   join *j = self;
   if (j->phase == JOIN_DRAIN) return drain(j, out, err);
   return j->batch != NULL ? probe_more(j, out, err) : tm_join_resume_build(j, err);
@@ -243,10 +242,17 @@ static tm_flow join_advance(void *self, uint32_t port, int64_t watermark_us, tm_
   return TM_FLOW_INPUT;
 }
 
-static tm_flow join_finish(void *self, uint32_t port, tm_out *out, tm_error *err) {
+tm_flow tm_join_finish(void *self, uint32_t port, tm_out *out, tm_error *err) {
   join *j = self;
   (void)out;
   return port == j->plan->build ? tm_join_end_copy(j, err) : begin_drain(j);
+}
+
+static int join_open(const tm_stage_env *env, void **out, tm_error *err) {
+  static const tm_join_match chains = {.find = find_heads, .fill = follow_chains};
+  if (tm_join_open(env, out, err) < 0) return -1;
+  ((join *)*out)->match = &chains;
+  return 0;
 }
 
 const tm_stage tm_stage_join = {
@@ -259,14 +265,14 @@ const tm_stage tm_stage_join = {
   .bind = tm_join_bind,
   .need = tm_join_need,
   .share = tm_join_share,
-  .open = tm_join_open,
+  .open = join_open,
   .restore = tm_join_restore,
   .save = tm_join_save,
   .wants = tm_join_wants,
-  .push = join_push,
-  .resume = join_resume,
+  .push = tm_join_push,
+  .resume = tm_join_resume,
   .advance = join_advance,
-  .finish = join_finish,
+  .finish = tm_join_finish,
   .close = tm_join_close,
   .unshare = tm_join_unshare,
 };

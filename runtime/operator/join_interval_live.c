@@ -30,6 +30,8 @@ static int no_memory(tm_error *err) {
 
 /* ---------------------------------------------------------------- life */
 
+static bool interval_serves(const tm_bind *bind) { return bind->job->stream; }
+
 static int interval_bind(tm_bind *bind, tm_error *err) {
   if (tm_join_interval_plan(bind, err) == NULL) return -1;
   bind->single = true;
@@ -324,6 +326,7 @@ const tm_stage tm_stage_join_interval_live = {
   .summary = "rows of two sides whose keys are equal and whose times are near each other",
   .inputs = 2,
   .options = tm_join_interval_options,
+  .serves = interval_serves,
   .bind = interval_bind,
   .need = tm_join_interval_need,
   .open = interval_open,

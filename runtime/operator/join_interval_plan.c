@@ -100,6 +100,9 @@ interval_plan *tm_join_interval_plan(tm_bind *bind, tm_error *err) {
 
 void tm_join_interval_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const *in) {
   const interval_plan *p = bind->plan;
+  bool looks = p->join.order != NULL && p->join.build == 0; /* at the columns of rows it keeps */
+  if (p->from.by_column && looks) in[0][p->from.column] = 1;
+  if (p->to.by_column && looks) in[0][p->to.column] = 1;
   tm_join_need(bind, needed_out, in);
   if (p->from.by_column) in[0][p->from.column] = 1;
   if (p->to.by_column) in[0][p->to.column] = 1;

@@ -209,10 +209,9 @@ static int bind_where(tm_bind *bind, join_plan *p, tm_error *err) {
   return tm_bind_note(bind, p->where) < 0 ? no_memory(err) : 0;
 }
 
-/* The smaller side is kept, as far as sizes are known; the right one where they are not. */
-static uint32_t build_side(const tm_bind *bind, const join_plan *p) {
+uint32_t tm_join_smaller_side(const tm_bind *bind) {
   uint64_t left = bind->input_rows[0], right = bind->input_rows[1];
-  if (p->scalar || left == 0 || right == 0) return 1;
+  if (left == 0 || right == 0) return 1;
   return left < right / BUILD_RATIO ? 0 : 1;
 }
 
@@ -329,7 +328,7 @@ int tm_join_bind(tm_bind *bind, tm_error *err) {
     return -1;
   }
   bool ends = !bind->job->stream || (bind->final_only && !bind->facts_in[0].changelog);
-  p->build = ends ? build_side(bind, p) : 1;
+  p->build = ends && !p->scalar ? tm_join_smaller_side(bind) : 1;
   p->keeps_marks = bind->job->stream;
   bind->waits[1 - p->build] = (uint32_t)1 << p->build;
   if (p->build == 1) tm_join_pass_windows(bind);

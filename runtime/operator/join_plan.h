@@ -50,6 +50,9 @@ void tm_join_pass_windows(tm_bind *bind);
  * a window, or where both sides stay alive, other stages serve. */
 bool tm_join_builds_first(const tm_bind *bind);
 int tm_join_bind(tm_bind *bind, tm_error *err);
+/* The side to keep where one is read first: the smaller, as far as sizes are known; else the right
+ * one. */
+uint32_t tm_join_smaller_side(const tm_bind *bind);
 /* For every verb. Also notes which columns of rows that are kept must be there. */
 void tm_join_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const *in);
 

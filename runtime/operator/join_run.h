@@ -28,7 +28,17 @@ typedef enum tm_join_phase {
   JOIN_DRAIN,   /* gives out rows of the build side */
 } tm_join_phase;
 
-typedef struct tm_join {
+/* How the rows of a batch find their matches. */
+typedef struct tm_join tm_join;
+typedef struct tm_join_match {
+  /* Makes join->heads: the first match of every row; after a restore, the next one of where it was.
+   * 0, or -1 with err. */
+  int (*find)(tm_join *join, tm_error *err);
+  /* The next pairs, at most `max`; join->at comes behind the last row once there are no more. */
+  void (*fill)(tm_join *join, uint32_t max);
+} tm_join_match;
+
+struct tm_join {
   tm_stage_env env;
   const join_plan *plan;
   tm_join_shared *shared;
@@ -39,13 +49,16 @@ typedef struct tm_join {
   uint32_t row;          /* next row of the chunk to give out */
   /* the batch that probes, and how far it is */
   tm_batch *batch;
+  const tm_join_match *match;
   uint32_t *heads;       /* per selected row: its next match; NULL: to be found again */
+  uint32_t *ends;        /* of matches that lie next to each other (join_runs.h): where they end, */
+  uint32_t *parts;       /* and in which part */
   uint8_t *met;          /* per selected row: it has a match */
   uint32_t at;
   bool resumes;          /* restored: at_head is the next match of row `at` */
   uint32_t at_head;
   tm_join_pairs pairs;   /* of the batch */
-} tm_join;
+};
 
 /* join_build.c ---------------------------------------------------------------------------------*/
 
@@ -60,6 +73,12 @@ tm_flow tm_join_copy(tm_join *join, tm_batch *taken, tm_error *err);
 tm_flow tm_join_end_copy(tm_join *join, tm_error *err);
 /* On to the phase in which batches probe: INPUT once all lanes are there. */
 tm_flow tm_join_resume_build(tm_join *join, tm_error *err);
+
+/* join.c --------------------------------------------------------------------------------------*/
+
+tm_flow tm_join_push(void *self, uint32_t port, tm_batch *taken, tm_out *out, tm_error *err);
+tm_flow tm_join_resume(void *self, tm_out *out, tm_error *err);
+tm_flow tm_join_finish(void *self, uint32_t port, tm_out *out, tm_error *err);
 
 /* join_state.c ---------------------------------------------------------------------------------*/
 

@@ -65,12 +65,13 @@ int tm_join_save(void *self, tm_bytes *out, tm_error *err) {
 
 /* ---------------------------------------------------------------- restoring */
 
-/* Keys of a side have values. */
-static bool has_keys(const tm_batch *batch, const tm_join_keys *keys) {
-  for (uint32_t i = 0; i < keys->count; i++) {
-    if (batch->columns[keys->columns[i]].data == NULL) return false;
+/* What is looked at of a side has values. */
+static bool is_whole(const tm_join *j, uint32_t port, const tm_batch *batch) {
+  bool by_time = j->plan->order != NULL && j->plan->order->column < 0;
+  for (uint32_t i = 0; i < batch->schema->count; i++) {
+    if (j->plan->kept[port][i] && batch->columns[i].data == NULL) return false;
   }
-  return true;
+  return batch->times != NULL || !by_time;
 }
 
 static int restore_store(tm_join *j, tm_record_reader *r, tm_error *err) {
@@ -81,7 +82,7 @@ static int restore_store(tm_join *j, tm_record_reader *r, tm_error *err) {
     tm_batch *rows = tm_batch_record_restore(r, j->env.budget, j->env.bind->inputs[port],
                                              j->env.bind->arena, err);
     if (rows == NULL) return -1;
-    int done = rows->rows <= TM_CHUNK_ROWS && has_keys(rows, keys)
+    int done = rows->rows <= TM_CHUNK_ROWS && is_whole(j, port, rows)
                    ? tm_join_table_append(j->table, j->env.lane, rows, keys, err)
                    : tm_record_refuse(err);
     tm_batch_release(rows);
@@ -122,7 +123,7 @@ static int restore_probe(tm_join *j, tm_record_reader *r, tm_error *err) {
   j->resumes = true;
   tm_record_get_bytes(r, j->met, j->batch->selected);
   for (uint32_t i = 0; i < j->batch->selected; i++) j->met[i] = j->met[i] != 0;
-  return has_keys(j->batch, &j->plan->keys[port]) ? 0 : tm_record_refuse(err);
+  return is_whole(j, port, j->batch) ? 0 : tm_record_refuse(err);
 }
 
 static int build_partition(tm_join *j, uint32_t lane, tm_error *err) {

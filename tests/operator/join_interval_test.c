@@ -36,12 +36,14 @@ static tm_value bound_value(const char *column, int64_t us) {
   return v_text(tm_arena_format(&arena, "%lldus", (long long)us));
 }
 
-static harness_case case_of(const join_wish *w, int64_t out_of_order_us, bool stream) {
+static harness_case case_of(const join_wish *w, int64_t out_of_order_us, bool stream,
+                            bool left_built) {
   const range *g = w->context;
   return (harness_case){
     .verb = "join_interval", .role = TM_ROLE_STEP, .input_count = 2,
-    .inputs = {w->left, w->right}, .times = "at", .out_of_order_us = out_of_order_us,
-    .stream = stream, .shows_times = true, .ordinals = true,
+    .inputs = {w->left, w->right}, .input_rows = {10, left_built ? 100 : 10},
+    .times = "at", .out_of_order_us = out_of_order_us, .stream = stream, .shows_times = true,
+    .ordinals = true,
     .options = V_TABLE(&arena, {"on", join_on(w, &arena)}, {"kind", v_text(join_kinds[w->kind])},
                        {"from", bound_value(g->from_column, g->from)},
                        {"to", bound_value(g->to_column, g->to)}, {"where", join_where(w)},
@@ -99,15 +101,17 @@ static void check_lates(const harness_case *c, const rows_list *expected) {
 
 typedef enum how { SWEEP, CHECK } how;
 
-/* One stream of which nothing is late, one of which much is, and a batch. */
+/* One stream of which nothing is late, one of which much is, and batches. */
 static void check_kinds(join_wish w, int64_t disorder, how how) {
   for (w.kind = 0; w.kind < KINDS; w.kind++) {
-    for (int mode = 0; mode < 3; mode++) {
-      static const char *const names[] = {"a batch", "a stream", "a stream with late rows"};
+    for (int mode = 0; mode < 4; mode++) {
+      static const char *const names[] = {"a batch", "a stream", "a stream with late rows",
+                                          "a batch, left built"};
       int64_t out_of_order = mode == 2 ? disorder / 2 : disorder;
+      bool stream = mode == 1 || mode == 2;
       char label[80];
       (void)snprintf(label, sizeof label, "%s, %s", join_kinds[w.kind], names[mode]);
-      harness_case c = case_of(&w, out_of_order, mode > 0);
+      harness_case c = case_of(&w, out_of_order, stream, mode == 3);
       w.late[0] = w.late[1] = NULL;
       rows_list lates = {0};
       if (mode == 2) {
@@ -119,8 +123,8 @@ static void check_kinds(join_wish w, int64_t disorder, how how) {
       w.times = "at";
       rows_list expected = join_expect(&w, join_output(&c, &arena));
       harness_expected e = {.rows = &expected, .label = label};
-      if (mode < 2 && how == SWEEP) harness_sweep(&c, &e);
-      else if (mode < 2) harness_check(&c, &e);
+      if (mode != 2 && how == SWEEP) harness_sweep(&c, &e);
+      else if (mode != 2) harness_check(&c, &e);
       for (uint64_t seed = 0; mode == 2 && seed < 6; seed++) {
         harness_mode m = {.seed = seed, .lanes = 1 + seed % 2, .batch_rows = 1 + seed * 3,
                           .odd_batches = true, .save = seed % 3 * 40};
@@ -210,7 +214,7 @@ Test(join_interval, the_ends_of_time) {
   join_wish w = {.left = rows_batch(budget, schema, text), .keys = {{"id", "id"}},
                  .right = rows_batch(budget, schema, text), .context = &g};
   for (w.kind = 0; w.kind < KINDS; w.kind++) {
-    harness_case c = case_of(&w, 0, true);
+    harness_case c = case_of(&w, 0, true, false);
     harness_mode mode = {.seed = 1, .lanes = 1, .batch_rows = 2, .save = 50};
     harness_result r = harness_run(&c, &mode);
     cr_expect_eq(r.err.code, 0);
