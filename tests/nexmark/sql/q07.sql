@@ -1,6 +1,8 @@
 with highest as (
-  select epoch_us("dateTime") // 10000000 as period, max(price) as price from bid group by all
+  select max(price) as price, time_bucket(interval '10 seconds', "dateTime") as start
+  from bid
+  group by start
 )
 select auction, bidder, b.price, "dateTime", extra
-from bid b join highest h
-  on epoch_us(b."dateTime") // 10000000 = h.period and b.price = h.price
+from bid b join highest h on b.price = h.price
+where "dateTime" between h.start and h.start + interval '10 seconds'
