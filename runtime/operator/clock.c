@@ -387,6 +387,7 @@ static int take_rows(event_clock *c, tm_batch *batch, tm_out *out, tm_error *err
   batch->marks = tm_batch_alloc(batch, (batch->rows + 1) * sizeof *batch->marks);
   partition *p = partition_of(c, c->plan->by_partition ? batch->origin.file_index : 0);
   if (batch->marks == NULL || p == NULL) return no_memory(err);
+  if (p->gone) p->latest_us = TM_TIME_NONE; /* another one, under a number that was free again */
   mark_rows(batch, c->plan->out_of_order_us, &p->latest_us);
   p->gone = false;
   p->name = batch->origin.file;

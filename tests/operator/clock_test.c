@@ -154,6 +154,11 @@ Test(clock, the_least_partition_counts_and_one_that_is_gone_does_not) {
   cr_assert_eq(r.stage->push(r.self, 0, last, &r.out, &err), TM_FLOW_INPUT);
   cr_expect_null(r.out.main, "a batch without rows goes no further");
   cr_expect_eq(r.out.watermark_us, 200);
+  give(&r, 1, "5|70\n6|60");
+  cr_expect_eq(r.out.main->marks[0], TM_TIME_NONE, "the number is that of another one now");
+  cr_expect_eq(r.out.main->marks[1], 70);
+  give(&r, 0, "7|300");
+  cr_expect_eq(r.out.watermark_us, TM_TIME_NONE, "which holds time back, as any does");
   forget(&r);
   rig_stop(&r);
   tm_env_virtual_end();
