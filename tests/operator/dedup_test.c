@@ -184,7 +184,7 @@ Test(dedup, by_arrival_rows_count_as_of_the_latest_time_so_far) {
 
 /* ---------------------------------------------------------------- keep the last */
 
-Test(dedup, keeps_the_last_at_the_end_or_as_a_changelog) {
+Test(dedup, dedup_last_gives_it_at_the_end_or_as_a_changelog) {
   tm_batch *table = table_of(60, 7);
   tm_value options = V_TABLE(&arena, {"key", v_text("k")}, {"keep", v_text("last")});
   harness_case c = case_of(table, "dedup", options);
@@ -221,7 +221,7 @@ static void expected_of_changes(const changes *all, const rule *rule, rows_list 
   tm_batch_release(net);
 }
 
-Test(dedup, keeps_the_last_of_rows_that_are_taken_back) {
+Test(dedup, dedup_changes_keeps_the_last_of_rows_that_are_taken_back) {
   static const char types[] = "a int32, k int32, s string, f float64 not null, d decimal(30,1)";
   for (uint64_t seed = 1; seed <= 4; seed++) {
     rows_random random = rows_seed(seed);
