@@ -374,10 +374,18 @@ static int64_t least_watermark(const node *n) {
   return least;
 }
 
+/* A batch's form of a step, in a stream that ends, may keep rows for the end: time stands still
+ * behind it, for they will be old. */
+static bool keeps_rows(const tm_bind *bind) {
+  if (bind->order == TM_ORDER_MAKES) return true;
+  return bind->final_only && bind->order != TM_ORDER_KEEPS;
+}
+
 /* A stage that does not look at time itself: what all of its ports have come to goes on. The end is
  * no watermark. */
 static void pass_time(const node *n, tm_flow flow, tm_out *out) {
   if (n->bind->stage->advance != NULL || n->bind->stage->sink || flow != TM_FLOW_INPUT) return;
+  if (keeps_rows(n->bind)) return;
   int64_t least = least_watermark(n);
   if (least < TM_TIME_END) out->watermark_us = least;
 }

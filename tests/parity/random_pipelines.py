@@ -4,6 +4,7 @@ rows have event time, whether they may be taken back. Only verbs that the engine
 from random_data import COLUMNS, Source
 
 NUMBERS = ("int64", "int32", "float64", "decimal(12,2)")
+ROW_WISE = ("filter", "with", "select", "check", "dedup", "once")
 
 
 class Flow:
@@ -12,6 +13,7 @@ class Flow:
     def __init__(self, name, columns, timed=True, changes=False):
         self.name, self.columns, self.timed, self.changes = name, columns, timed, changes
         self.checked = False # rows were refused, how many depends on how many were read
+        self.windowed = False # its window is known to the plan
         self.mixed = False   # a union without event time: in a stream rows come as they come
 
     def of(self, *kinds):
@@ -130,6 +132,7 @@ class Pipeline:
                     flow.changes if changes is None else changes)
         made.checked = flow.checked or text.startswith("check")
         made.mixed = flow.mixed or text.startswith("union") and not flow.timed
+        made.windowed = flow.windowed and text.startswith(ROW_WISE) and timed is not False
         return made
 
     def do_filter(self, flow):
@@ -242,7 +245,9 @@ class Pipeline:
             base += [("window_start", "timestamp"), ("window_end", "timestamp")]
             if kind == "count":
                 base.append(("partial", "bool"))
-            return self.step(flow, f"{text}agg {entries}", base + made)
+            result = self.step(flow, f"{text}agg {entries}", base + made)
+            result.windowed = kind in ("tumbling", "hopping", "cumulate")
+            return result
         return do
 
     def top_in(self, kind):
@@ -330,9 +335,11 @@ class Pipeline:
             return self.do_filter(flow)
         kind = self.random.choice(["inner", "left", "right", "full", "semi", "anti"])
         inner = kind == "inner" and not flow.changes and flow.timed and other.timed
+        # Over input that ends the others are final, too, unless something needs them as they go.
+        timed = inner or flow.timed and other.timed and self.random.random() < 0.3
         return self.step(flow, f'join({other.name}, {{ on = "{key}", kind = "{kind}", '
                                f'prefix = "o_" }})', self.joined(flow, other, kind, key),
-                         inner, not inner)
+                         timed, not timed or flow.changes)
 
     def do_join_window(self, flow):
         other = self.other(True)
@@ -389,7 +396,7 @@ class Pipeline:
                 found[f"agg {kind}"] = 2
             for kind in ("tumbling", "hopping", "session"):
                 found[f"top {kind}"] = 1
-            if "window_end" in flow.names():
+            if "window_end" in flow.names() and flow.windowed:
                 found["regroup"] = 6
         if flow.changes:
             found.pop("check")
