@@ -272,6 +272,23 @@ static int bind_time(binder *b) {
   return 0;
 }
 
+/* Windows are told anew, or early, only to who wants to see it. */
+static void set_shape(binder *b) {
+  tm_agg_plan *plan = b->plan;
+  const tm_window_plan *window = &plan->window;
+  bool updates = b->bind->job->stream && !b->bind->final_only;
+  if (b->time_key || plan->time == TM_AGG_TIMELESS) return;
+  plan->shape = (tm_window_shape){
+    .grid = window->grid,
+    .instants = plan->time == TM_AGG_OF_WINDOWS,
+    .lateness_us = updates ? window->lateness_us : 0,
+    .early_us = updates ? window->early_us : 0,
+    .fill = window->fill,
+    .fill_idle = !b->bind->facts_in[0].bounded,
+  };
+  plan->groups.counted = tm_window_shape_counts(&plan->shape);
+}
+
 /* What is known of the result. */
 static void set_facts(tm_bind *bind, const tm_agg_plan *plan) {
   const tm_rows_facts *in = &bind->facts_in[0];
@@ -309,6 +326,7 @@ static int bind_all(tm_bind *bind, bool in_time, bool time_key, tm_error *err) {
   plan->groups.arena = bind->arena;
   binder b = {bind, plan, time_key, err};
   if (in_time && bind_time(&b) < 0) return -1;
+  set_shape(&b);
   if (bind_keys(&b, keys, output) < 0 || bind_window(&b, output) < 0 ||
       bind_aggregates(&b, aggs, output) < 0) {
     return -1;

@@ -4,7 +4,7 @@
 
 #include "expr/function.h"
 #include "operator/window_plan.h"
-#include "state/aggregate.h"
+#include "state/window_slices.h"
 
 /* What some aggregate is of: a column of the row, or a function's value, for which rows. */
 typedef struct tm_agg_input {
@@ -32,6 +32,7 @@ typedef struct tm_agg_plan {
   uint32_t *keys; /* columns of the row; a time that is a key has none */
   tm_agg_time time;
   tm_window_plan window; /* WINDOWED */
+  tm_window_shape shape; /* where a table holds the groups of one time */
   tm_agg_input *inputs;
   tm_agg_filter *filters;
   uint32_t input_count, filter_count;

@@ -20,7 +20,7 @@ typedef struct distinct_part {
   int32_t *group_of_row; /* scratch: a column of groups beside the values */
   uint32_t *rows, *ids;  /* scratch */
   uint32_t room;
-  uint32_t *times;       /* by id of a pair: how often it was merged; NULL where it is not counted */
+  uint32_t *times;       /* by id of a pair: how often it was merged; NULL: nobody counts */
   uint32_t times_room;
   uint64_t dead;         /* pairs that are there no time */
   uint32_t *order;       /* sealed: ids of pairs by group; NULL where not grouped */
@@ -127,7 +127,7 @@ static bool distinct_add(tm_part *part, const tm_part_rows *in) {
 
 static int distinct_seal(tm_part *part, uint32_t groups) {
   distinct_part *p = (distinct_part *)part;
-  if (p->pairs == NULL || !p->grouped) {
+  if (p->pairs == NULL || !p->grouped || part->counts) {
     part->sealed = true;
     return 0;
   }

@@ -32,8 +32,7 @@ struct tm_group_table {
   tm_budget *budget;
   const tm_group_plan *plan;
   const uint8_t *needed;
-  tm_key_table *keys;    /* NULL: they were taken away, */
-  uint32_t keyless;      /* and there are so many groups */
+  tm_key_table *keys;
   tm_part **parts;       /* of the plan; NULL: not needed */
   uint64_t arrived;      /* rows of all batches, selected or not */
   bool *filter_used;

@@ -115,8 +115,7 @@ int tm_group_table_read_step(tm_group_table *table, uint32_t first, uint32_t cou
 void tm_group_table_save(const tm_group_table *table, tm_record_writer *writer) {
   uint32_t groups = tm_group_table_count(table);
   tm_record_put(writer, table->arrived);
-  if (table->keys != NULL) tm_key_table_save(table->keys, writer);
-  else tm_record_put(writer, groups);
+  tm_key_table_save(table->keys, writer);
   for (uint32_t i = 0; i < table->plan->part_count; i++) {
     const tm_part *part = table->parts[i];
     if (part != NULL && groups > 0) part->class->save(part, groups, writer);
@@ -125,9 +124,7 @@ void tm_group_table_save(const tm_group_table *table, tm_record_writer *writer) 
 
 int tm_group_table_restore(tm_group_table *table, tm_record_reader *reader, tm_error *err) {
   table->arrived = tm_record_get(reader, UINT64_MAX);
-  if (table->keys == NULL) {
-    table->keyless = (uint32_t)tm_record_get(reader, TM_KEY_COUNT_MAX);
-  } else if (table->plan->key_count == 0) {
+  if (table->plan->key_count == 0) {
     if (tm_record_get(reader, 1) != 1) reader->failed = true; /* the only group is there already */
   } else if (tm_key_table_restore(table->keys, reader, err) < 0) {
     return -1;

@@ -181,3 +181,33 @@ int tm_group_table_merge_step(tm_group_table *table, const tm_group_table *from,
   table->merging = false;
   return 0;
 }
+
+int tm_group_table_join(tm_group_table *table, const tm_key_table *from, const uint32_t *ids,
+                        uint32_t count, uint32_t *to, tm_error *err) {
+  if (tm_key_table_insert_from(table->keys, from, ids, count, NULL, to) == 0 &&
+      tm_group_grow_parts(table)) {
+    return 0;
+  }
+  return tm_group_no_memory(table, err);
+}
+
+int tm_group_table_take_in(tm_group_table *table, const tm_group_table *from, const uint32_t *ids,
+                           const uint32_t *to, uint32_t count, tm_error *err) {
+  assert(table->plan->counted);
+  for (uint32_t i = 0; i < table->plan->part_count; i++) {
+    tm_part *part = table->parts[i];
+    uint64_t at = 0;
+    int more = part == NULL ? 0 : 1;
+    while (more > 0) more = part->class->merge(part, from->parts[i], ids, to, count, 0, &at);
+    if (more < 0) return tm_group_no_memory(table, err);
+  }
+  return 0;
+}
+
+const tm_key_table *tm_group_table_keys(const tm_group_table *table) { return table->keys; }
+tm_part *const *tm_group_table_parts(const tm_group_table *table) { return table->parts; }
+
+const int64_t *tm_group_table_rows(const tm_group_table *table) {
+  assert(table->plan->counted);
+  return tm_part_counts(table->parts[table->plan->rows]);
+}

@@ -161,7 +161,7 @@ void tm_group_table_destroy(tm_group_table *table) {
 }
 
 uint32_t tm_group_table_count(const tm_group_table *table) {
-  return table->keys == NULL ? table->keyless : tm_key_table_count(table->keys);
+  return tm_key_table_count(table->keys);
 }
 
 /* ------------------------------------------------------------------ used again */
@@ -177,18 +177,7 @@ void tm_group_table_share_scratch(tm_group_table *table, tm_group_scratch *scrat
   table->owns_scratch = false;
 }
 
-tm_key_table *tm_group_table_take_keys(tm_group_table *table) {
-  tm_key_table *keys = table->keys;
-  table->keyless = tm_group_table_count(table);
-  table->keys = NULL;
-  return keys;
-}
-
-void tm_group_table_give_keys(tm_group_table *table, tm_key_table *taken) {
-  assert(table->keys == NULL);
-  table->keys = taken;
-  table->keyless = 0;
-}
+void tm_group_table_freeze(tm_group_table *table) { tm_key_table_freeze(table->keys); }
 
 /* Parts first: they know their groups by how many keys there are. */
 int tm_group_table_clear(tm_group_table *table, tm_error *err) {
@@ -198,14 +187,13 @@ int tm_group_table_clear(tm_group_table *table, tm_error *err) {
     tm_part *part = table->parts[i];
     if (part != NULL && groups > 0) done = part->class->clear(part, NULL, groups) && done;
   }
-  if (table->keys != NULL) done = tm_key_table_clear(table->keys) && done;
-  table->keyless = 0;
+  done = tm_key_table_clear(table->keys) && done;
   tm_group_buckets_free(table);
   table->phase = SEAL_PARTS;
   table->at = table->part_at = 0;
   table->arrived = 0;
   table->merging = table->merge_inserted = false;
-  if (done && table->keys != NULL && table->plan->key_count == 0) done = create_only_group(table);
+  if (done && table->plan->key_count == 0) done = create_only_group(table);
   return done ? 0 : tm_group_no_memory(table, err);
 }
 

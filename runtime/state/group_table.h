@@ -49,10 +49,8 @@ void tm_group_table_share_scratch(tm_group_table *table, tm_group_scratch *scrat
 int tm_group_table_clear(tm_group_table *table, tm_error *err);
 /* Whether it has far more room than its groups need: not worth keeping. */
 bool tm_group_table_is_roomy(const tm_group_table *table);
-/* A table without keys still counts and has all else, for who knows the keys of its groups. Rows
- * and reading want it to have them. */
-tm_key_table *tm_group_table_take_keys(tm_group_table *table);
-void tm_group_table_give_keys(tm_group_table *table, tm_key_table *taken);
+/* Sealed, and nothing is looked for in it any more: it takes less room. clear() ends that. */
+void tm_group_table_freeze(tm_group_table *table);
 
 int tm_group_table_add(tm_group_table *table, const tm_group_rows *rows, tm_error *err);
 int tm_group_table_settle_step(tm_group_table *table, tm_error *err);
@@ -68,6 +66,19 @@ uint32_t tm_group_table_bucket_count(const tm_group_table *table, uint32_t first
 /* Takes in those groups of `from`; the same arguments until it says 0. */
 int tm_group_table_merge_step(tm_group_table *table, const tm_group_table *from, uint32_t first,
                               uint32_t end, tm_error *err);
+
+/* Pieces of a merge, for who knows which groups meet; of plans that are `counted`. Keys ids[i] of
+ * another key table join, as groups to[i]. 0 or -1 with err. */
+int tm_group_table_join(tm_group_table *table, const tm_key_table *from, const uint32_t *ids,
+                        uint32_t count, uint32_t *to, tm_error *err);
+/* Groups ids[i] of `from`, sealed, into groups to[i]. */
+int tm_group_table_take_in(tm_group_table *table, const tm_group_table *from, const uint32_t *ids,
+                           const uint32_t *to, uint32_t count, tm_error *err);
+const tm_key_table *tm_group_table_keys(const tm_group_table *table);
+/* By the plan's numbers; NULL: not needed. */
+tm_part *const *tm_group_table_parts(const tm_group_table *table);
+/* How many rows each group has, of a plan that is `counted`. */
+const int64_t *tm_group_table_rows(const tm_group_table *table);
 
 /* Groups first … first+count-1 of a sealed table as a batch: keys, then aggregates, of `schema`;
  * the columns of a gap are left empty. The same arguments until it says 0 and *out is set. */

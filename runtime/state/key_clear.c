@@ -1,4 +1,5 @@
-/* state/key_clear.c: key tables that are used again: all keys go, the room for them stays.
+/* state/key_clear.c: key tables that are used again: all keys go, the room for them stays; and
+ * those that are only read any more.
  *
  * What a table costs to clear goes by the keys that it has, not by the keys that it once had: slots
  * are emptied one by one, unless they are so full that wiping all of them is quicker. */
@@ -70,11 +71,17 @@ static void clear_salted(tm_key_table *table) {
   }
 }
 
+void tm_key_table_freeze(tm_key_table *table) {
+  tm_key_slots_free(table, &table->slots);
+  tm_key_slots_free(table, &table->old);
+  tm_key_direct_free(table);
+}
+
 bool tm_key_table_clear(tm_key_table *table) {
   bool slots = table->slots.data != NULL && table->count > 0, growing = table->old.data != NULL;
   tm_key_slots_free(table, &table->old);
-  if (table->mode == TM_KEY_DIRECT) clear_direct(table);
-  else if (growing) wipe(table); /* keys that have not moved yet are in no slot */
+  if (table->mode == TM_KEY_DIRECT && table->pages != NULL) clear_direct(table);
+  else if (growing && slots) wipe(table); /* keys that have not moved yet are in no slot */
   else if (table->mode == TM_KEY_WORD && slots) clear_words(table);
   else if (slots) clear_salted(table);
   for (uint32_t c = 0; c < table->column_count; c++) {

@@ -300,9 +300,9 @@ void tm_key_table_hashes(const tm_key_table *table, uint32_t first, uint32_t cou
 
 enum { COLUMNS_ON_STACK = 32 };
 
-int tm_key_table_insert_from(tm_key_table *table, const tm_key_table *from,
-                             const uint32_t *from_ids, uint32_t count, const uint64_t *hashes,
-                             uint32_t *ids) {
+/* Keys of another table, where they lie there. */
+static int from_table(tm_key_table *table, const tm_key_table *from, const uint32_t *from_ids,
+                      uint32_t count, const uint64_t *hashes, uint32_t *ids, bool insert) {
   assert(table->column_count == from->column_count);
   uint32_t columns = from->column_count;
   tm_column few[COLUMNS_ON_STACK];
@@ -316,7 +316,20 @@ int tm_key_table_insert_from(tm_key_table *table, const tm_key_table *from,
     views[c] = as_column(&from->columns[c], 0);
     each[c] = &views[c];
   }
-  int result = tm_key_table_insert(table, each, from_ids, count, hashes, ids);
+  int result = 0;
+  if (insert) result = tm_key_table_insert(table, each, from_ids, count, hashes, ids);
+  else tm_key_table_find(table, each, from_ids, count, hashes, ids);
   if (many) tm_free(table->budget, views, bytes);
   return result;
+}
+
+int tm_key_table_insert_from(tm_key_table *table, const tm_key_table *from,
+                             const uint32_t *from_ids, uint32_t count, const uint64_t *hashes,
+                             uint32_t *ids) {
+  return from_table(table, from, from_ids, count, hashes, ids, true);
+}
+
+int tm_key_table_find_from(const tm_key_table *table, const tm_key_table *from,
+                           const uint32_t *from_ids, uint32_t count, uint32_t *ids) {
+  return from_table((tm_key_table *)table, from, from_ids, count, NULL, ids, false);
 }

@@ -19,11 +19,13 @@ typedef struct tm_key_table tm_key_table;
 tm_key_table *tm_key_table_create(tm_budget *budget, const tm_type *types, uint32_t column_count);
 void tm_key_table_destroy(tm_key_table *table); /* NULL is a no-op */
 uint32_t tm_key_table_count(const tm_key_table *table);
-/* Before the first insert: there will be many tables of few keys, so it begins with room for few. */
+/* Before the first insert: there will be many tables of few keys; it begins with room for few. */
 void tm_key_table_start_small(tm_key_table *table);
 /* Takes all keys out, in time that goes by their number; the room stays. Strings that batches hold
  * stay with them. false when out of memory: it can then only be destroyed. */
 bool tm_key_table_clear(tm_key_table *table);
+/* Gives back what finding needs: from now on its keys are only read, or it is cleared. */
+void tm_key_table_freeze(tm_key_table *table);
 
 /* ids[i] of row rows[i] (rows NULL: row i) for `count` rows; unknown keys get the next ids, those
  * of several columns not always in the order of their rows. columns may be narrower or wider than
@@ -56,6 +58,10 @@ void tm_key_table_hashes(const tm_key_table *table, uint32_t first, uint32_t cou
 int tm_key_table_insert_from(tm_key_table *table, const tm_key_table *from,
                              const uint32_t *from_ids, uint32_t count, const uint64_t *hashes,
                              uint32_t *ids);
+
+/* The same, with TM_KEY_NONE for keys that the table has not. 0, or -1 when out of memory. */
+int tm_key_table_find_from(const tm_key_table *table, const tm_key_table *from,
+                           const uint32_t *from_ids, uint32_t count, uint32_t *ids);
 
 void tm_key_table_save(const tm_key_table *table, tm_record_writer *writer);
 /* Into an empty table of the same types. 0, or -1 with err. */

@@ -1,69 +1,38 @@
-/* state/window_slices.c: see window_slices.h.
+/* state/window_slices.c: slices by time, which rows they take, and how they are kept. What is made
+ * of them is in window_tell.c; see window_slices.h.
  *
- * Slices lie sorted by time in an array, the oldest at `head`. The two stacks are cuts of it: those
- * from head to mid have `suffix`, the merge of themselves with all up to mid; those from mid to
- * back_end are in `back`. A window that starts behind mid makes the stacks anew. Only parts whose
- * merges are independent of what is merged later can lie in stacks; others are merged for each
- * window from their slices. */
-#include "state/window_slices.h"
+ * Tables of slices that are gone are cleared and used again: a window costs by its groups, and a
+ * table that is used again is in the cache. */
+#include "state/window_parts.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { ROOM_MIN = 16, SLICES_MAX = 1 << 28 };
+enum { ROOM_MIN = 16, ITEMS_MAX = 1 << 28 };
 
-typedef struct slice {
-  tm_window time;
-  int64_t floor_us;       /* of an extra: only windows that end later take it in */
-  tm_group_table *table;
-  tm_group_table *suffix; /* NULL, or as above */
-  bool sealed;
-} slice;
+int tm_window_no_memory(tm_error *err) {
+  return tm_fail(err, TM_E_MEMORY, "windows: out of memory");
+}
 
-typedef struct slice_list { slice *items; uint32_t head, end, room; } slice_list;
-
-typedef enum phase { IDLE, SEALING, FLIPPING, MERGING, RESULT, READY } phase;
-
-struct tm_window_slices {
-  tm_budget *budget;
-  const tm_group_plan *plan;
-  const uint8_t *needed;
-  const tm_window_shape *shape;
-  bool overlap, stacks;
-  tm_window_regions regions;
-  slice_list regular, extra;
-  uint32_t found;          /* index of the regular slice that was asked for last */
-  int64_t watermark_us;
-  int64_t fired_us;        /* end of the window that was fired last */
-  /* the stacks */
-  uint32_t mid, back_end;
-  tm_group_table *back;
-  /* the window that is being made */
-  phase phase;
-  tm_window window;
-  uint32_t first, last, at; /* its regular slices: first … last - 1 */
-  int part;                /* of what is merged at `at` */
-  tm_group_table *result;
-  bool owns_result;
-};
-
-static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "windows: out of memory"); }
+int64_t tm_window_less(int64_t us, int64_t by_us) {
+  return us < INT64_MIN + by_us ? INT64_MIN : us - by_us;
+}
 
 /* ---------------------------------------------------------------- life */
 
-/* Parts whose entries are numbers of their own. */
-static bool is_flat(const tm_group_plan *plan) {
+static bool overlaps(const tm_window_shape *shape) {
+  return !shape->instants && shape->grid.kind != TM_WINDOW_TUMBLING;
+}
+
+bool tm_window_shape_counts(const tm_window_shape *shape) {
+  return overlaps(shape) || shape->lateness_us > 0 || shape->early_us > 0 || shape->fill;
+}
+
+static bool has_values(const tm_group_plan *plan) {
   for (uint32_t i = 0; i < plan->part_count; i++) {
-    switch (plan->parts[i].kind) {
-      case TM_PART_ROWS: case TM_PART_NULLS: case TM_PART_SEEN: case TM_PART_SUM:
-      case TM_PART_PRODUCTS: case TM_PART_FLOATS: case TM_PART_FLOAT_PRODUCTS: break;
-      case TM_PART_LEAST: case TM_PART_GREATEST:
-        if (tm_type_physical(plan->parts[i].type) != TM_PHYSICAL_STR) break;
-        return false;
-      default: return false;
-    }
+    if (plan->parts[i].kind == TM_PART_VALUES) return true;
   }
-  return true;
+  return false;
 }
 
 tm_window_slices *tm_window_slices_create(tm_budget *budget, const tm_group_plan *plan,
@@ -71,116 +40,158 @@ tm_window_slices *tm_window_slices_create(tm_budget *budget, const tm_group_plan
                                           tm_error *err) {
   tm_window_slices *s = tm_alloc_zero(budget, sizeof *s);
   if (s == NULL) {
-    no_memory(err);
+    tm_window_no_memory(err);
     return NULL;
   }
+  assert(plan->counted || !tm_window_shape_counts(shape));
   s->budget = budget;
   s->plan = plan;
   s->needed = needed;
   s->shape = shape;
-  s->overlap = !shape->instants && shape->grid.kind != TM_WINDOW_TUMBLING;
-  s->stacks = s->overlap && is_flat(plan);
-  s->watermark_us = s->fired_us = TM_TIME_NONE;
-  return s;
-}
-
-static void slice_deinit(slice *one) {
-  tm_group_table_destroy(one->suffix);
-  tm_group_table_destroy(one->table);
-}
-
-static void list_deinit(tm_budget *budget, slice_list *list) {
-  for (uint32_t i = list->head; i < list->end; i++) slice_deinit(&list->items[i]);
-  tm_free(budget, list->items, list->room * sizeof *list->items);
-  *list = (slice_list){0};
+  s->copies = !has_values(plan);
+  s->watermark_us = s->ticked_us = TM_TIME_NONE;
+  s->fired = (tm_window){TM_TIME_NONE, TM_TIME_NONE};
+  s->scratch = tm_group_scratch_create(budget, plan);
+  bool done = s->scratch != NULL;
+  if (done && overlaps(shape)) {
+    s->span = tm_window_span_create(budget, plan, needed, shape->fill, err);
+    done = s->span != NULL;
+  }
+  if (done && shape->fill) {
+    s->known = tm_key_table_create(budget, plan->key_types, plan->key_count);
+    done = s->known != NULL;
+  }
+  if (done) return s;
+  tm_window_no_memory(err);
+  tm_window_slices_destroy(s);
+  return NULL;
 }
 
 void tm_window_slices_destroy(tm_window_slices *s) {
   if (s == NULL) return;
-  if (s->owns_result) tm_group_table_destroy(s->result);
-  tm_group_table_destroy(s->back);
-  list_deinit(s->budget, &s->regular);
-  list_deinit(s->budget, &s->extra);
-  tm_free(s->budget, s, sizeof *s);
+  tm_budget *budget = s->budget;
+  for (uint32_t i = s->head; i < s->end; i++) {
+    tm_slice *one = s->items[i];
+    if (s->span != NULL) tm_window_span_forget(s->span, &one->in);
+    tm_group_table_destroy(one->table);
+    tm_free(budget, one, sizeof *one);
+  }
+  tm_group_table_destroy(s->made);
+  tm_group_table_destroy(s->old);
+  tm_window_span_destroy(s->span);
+  for (uint32_t i = 0; i < s->spare_count; i++) tm_group_table_destroy(s->spare[i]);
+  tm_group_scratch_destroy(s->scratch);
+  tm_key_table_destroy(s->known);
+  tm_free(budget, s->items, s->room * sizeof *s->items);
+  tm_free(budget, s->told, s->told_room * sizeof *s->told);
+  tm_free(budget, s->fresh, s->fresh_room * sizeof *s->fresh);
+  tm_free(budget, s, sizeof *s);
 }
 
-/* ---------------------------------------------------------------- lists */
+/* ---------------------------------------------------------------- tables */
 
-static int list_grow(tm_budget *budget, slice_list *list) {
-  uint32_t count = list->end - list->head;
-  uint32_t room = list->room == 0 ? ROOM_MIN : count * 2 > list->room ? list->room * 2 : list->room;
-  slice *grown = tm_alloc(budget, room * sizeof *grown);
-  if (grown == NULL) return -1;
-  if (count > 0) memcpy(grown, list->items + list->head, count * sizeof *grown);
-  tm_free(budget, list->items, list->room * sizeof *list->items);
-  *list = (slice_list){grown, 0, count, room};
-  return 0;
-}
-
-static void drop_back(tm_window_slices *s) {
-  tm_group_table_destroy(s->back);
-  s->back = NULL;
-}
-
-/* A new slice at place `at`. NULL with err. */
-static slice *list_insert(tm_window_slices *s, slice_list *list, uint32_t at, tm_window time,
-                          int64_t floor_us, tm_error *err) {
-  uint32_t place = at - list->head;
+tm_group_table *tm_window_new_table(tm_window_slices *s, tm_error *err) {
+  if (s->spare_count > 0) return s->spare[--s->spare_count];
   tm_group_table *table = tm_group_table_create(s->budget, s->plan, s->needed, err);
   if (table == NULL) return NULL;
-  if (list->end == list->room) {
-    uint32_t moved = list->head;
-    if (list_grow(s->budget, list) < 0) {
-      tm_group_table_destroy(table);
-      no_memory(err);
-      return NULL;
-    }
-    if (list == &s->regular) { /* the list begins at 0 again */
-      bool stale = s->mid < moved; /* what is in back is partly gone */
-      if (stale) drop_back(s);
-      s->mid = stale ? 0 : s->mid - moved;
-      s->back_end = stale ? 0 : s->back_end - moved;
-    }
-  }
-  at = list->head + place;
-  memmove(list->items + at + 1, list->items + at, (list->end - at) * sizeof *list->items);
-  list->items[at] = (slice){.time = time, .floor_us = floor_us, .table = table};
-  list->end++;
-  return &list->items[at];
+  tm_group_table_start_small(table);
+  tm_group_table_share_scratch(table, s->scratch);
+  return table;
 }
 
-/* The first regular slice that starts at or after time_us. */
-static uint32_t lower_bound(const tm_window_slices *s, int64_t time_us) {
-  uint32_t low = s->regular.head, high = s->regular.end;
+/* One that cannot be cleared for want of memory just goes. */
+void tm_window_free_table(tm_window_slices *s, tm_group_table *taken) {
+  tm_error ignored = {0};
+  bool keep = s->spare_count < TM_WINDOW_SPARE && !tm_group_table_is_roomy(taken);
+  if (keep && tm_group_table_clear(taken, &ignored) == 0) s->spare[s->spare_count++] = taken;
+  else tm_group_table_destroy(taken);
+}
+
+/* ---------------------------------------------------------------- the list */
+
+static bool make_room(tm_window_slices *s) {
+  if (s->end < s->room) return true;
+  uint32_t count = s->end - s->head, room = count * 2 < ROOM_MIN ? ROOM_MIN : count * 2;
+  tm_slice **items = tm_alloc(s->budget, room * sizeof *items);
+  if (items == NULL) return false;
+  if (count > 0) memcpy(items, s->items + s->head, count * sizeof *items);
+  tm_free(s->budget, s->items, s->room * sizeof *items);
+  s->items = items;
+  s->head = 0;
+  s->end = count;
+  s->room = room;
+  return true;
+}
+
+uint32_t tm_window_lower_bound(const tm_window_slices *s, int64_t time_us) {
+  uint32_t low = s->head, high = s->end;
+  if (low < high && s->items[high - 1]->time.start_us < time_us) return high;
   while (low < high) {
     uint32_t middle = low + (high - low) / 2;
-    if (s->regular.items[middle].time.start_us < time_us) low = middle + 1;
+    if (s->items[middle]->time.start_us < time_us) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
+static tm_window last_window(tm_window_slices *s, tm_window slice) {
+  if (s->shape->instants) return slice;
+  return tm_window_grid_last(&s->shape->grid, slice.start_us, &s->regions);
+}
+
+/* Behind those that start with it or before. NULL with err. */
+static tm_slice *add_item(tm_window_slices *s, tm_window time, int64_t floor_us, tm_error *err) {
+  tm_group_table *table = make_room(s) ? tm_window_new_table(s, err) : NULL;
+  tm_slice *one = table == NULL ? NULL : tm_alloc_zero(s->budget, sizeof *one);
+  if (one == NULL) {
+    tm_group_table_destroy(table);
+    tm_window_no_memory(err);
+    return NULL;
+  }
+  one->time = time;
+  one->floor_us = floor_us;
+  one->last = last_window(s, time);
+  one->table = table;
+  one->behind = time.start_us < s->fired.end_us || floor_us != TM_TIME_NONE;
+  s->behind += one->behind;
+  uint32_t at = s->end++;
+  for (; at > s->head && s->items[at - 1]->time.start_us > time.start_us; at--) {
+    s->items[at] = s->items[at - 1];
+  }
+  s->items[at] = one;
+  return one;
+}
+
+/* Mostly the oldest go. */
+void tm_window_free_item(tm_window_slices *s, uint32_t index) {
+  tm_slice *one = s->items[index];
+  assert(!one->in.in && !one->fresh);
+  s->behind -= one->behind;
+  if (s->found == one) s->found = NULL;
+  if (s->span != NULL) tm_window_span_forget(s->span, &one->in);
+  tm_window_free_table(s, one->table);
+  tm_free(s->budget, one, sizeof *one);
+  for (; index > s->head; index--) s->items[index] = s->items[index - 1];
+  s->head++;
+}
+
 /* ---------------------------------------------------------------- windows of a slice */
 
-static tm_window first_window(tm_window_slices *s, tm_window slice) {
-  return s->overlap ? tm_window_grid_first(&s->shape->grid, slice.start_us, &s->regions) : slice;
+static tm_window first_window(tm_window_slices *s, int64_t start_us, int64_t end_us) {
+  if (s->shape->instants) return (tm_window){start_us, end_us};
+  return tm_window_grid_first(&s->shape->grid, start_us, &s->regions);
 }
 
-static int64_t last_end(tm_window_slices *s, tm_window slice) {
-  if (!s->overlap) return slice.end_us;
-  return tm_window_grid_last(&s->shape->grid, slice.start_us, &s->regions).end_us;
-}
-
-/* The first window of a slice that ends after bound_us. There is one. */
-static tm_window window_after(tm_window_slices *s, tm_window slice, int64_t bound_us) {
-  tm_window w = first_window(s, slice);
+tm_window tm_window_after(tm_window_slices *s, int64_t start_us, int64_t bound_us) {
+  tm_window w = first_window(s, start_us, start_us + 1);
   if (w.end_us > bound_us) return w;
-  if (s->phase == IDLE && s->window.end_us == bound_us) { /* the one after that of just now */
-    tm_window next = tm_window_grid_next(&s->shape->grid, s->window, &s->regions);
-    if (next.start_us <= slice.start_us && slice.start_us < next.end_us) return next;
+  assert(s->span != NULL && "else there is one window");
+  /* Of windows that end together, those behind the one that fired come after it. */
+  if (bound_us == s->fired.end_us) {
+    tm_window next = tm_window_grid_next(&s->shape->grid, s->fired, &s->regions);
+    if (next.end_us == bound_us && next.start_us <= start_us) return next;
   }
-  while (w.end_us <= bound_us) w = tm_window_grid_next(&s->shape->grid, w, &s->regions);
-  return w;
+  return tm_window_grid_first(&s->shape->grid, bound_us, &s->regions);
 }
 
 tm_window tm_window_slices_slice(tm_window_slices *s, int64_t time_us) {
@@ -191,352 +202,157 @@ tm_window tm_window_slices_slice(tm_window_slices *s, int64_t time_us) {
 }
 
 tm_slice_answer tm_window_slices_judge(tm_window_slices *s, tm_window slice, int64_t mark_us) {
-  if (slice.end_us > s->watermark_us && first_window(s, slice).end_us > mark_us) {
-    return TM_SLICE_PLAIN;
-  }
-  int64_t end_us = last_end(s, slice);
-  if (end_us <= mark_us) return TM_SLICE_LATE;
-  return end_us <= s->watermark_us ? TM_SLICE_AFTER_IDLE : TM_SLICE_EXTRA;
+  int64_t closed_us = tm_window_less(mark_us, s->shape->lateness_us);
+  int64_t first_us = first_window(s, slice.start_us, slice.end_us).end_us;
+  if (first_us > closed_us && first_us > s->watermark_us) return TM_SLICE_PLAIN;
+  int64_t last_us = last_window(s, slice).end_us;
+  if (last_us <= closed_us) return TM_SLICE_LATE;
+  if (last_us <= tm_window_less(s->watermark_us, s->shape->lateness_us)) return TM_SLICE_AFTER_IDLE;
+  return TM_SLICE_EXTRA;
 }
 
-/* The end of the last window of a slice that a mark has closed. */
-static int64_t closed_by(tm_window_slices *s, tm_window slice, int64_t mark_us) {
-  int64_t floor_us = TM_TIME_NONE;
-  tm_window w = first_window(s, slice);
-  while (w.end_us <= mark_us) {
-    floor_us = w.end_us;
-    w = tm_window_grid_next(&s->shape->grid, w, &s->regions);
-  }
-  return floor_us;
+/* ---------------------------------------------------------------- tables for rows */
+
+/* The least bound that tells windows from those that are closed for a row. */
+static int64_t floor_of(tm_window_slices *s, tm_window slice, int64_t mark_us) {
+  int64_t closed_us = tm_window_less(mark_us, s->shape->lateness_us);
+  if (first_window(s, slice.start_us, slice.end_us).end_us > closed_us) return TM_TIME_NONE;
+  return tm_window_after(s, slice.start_us, closed_us).end_us - 1;
 }
 
-static slice *find_regular(tm_window_slices *s, tm_window time, tm_error *err) {
-  slice_list *list = &s->regular;
-  if (s->found >= list->head && s->found < list->end &&
-      list->items[s->found].time.start_us == time.start_us) {
-    return &list->items[s->found];
+/* It belongs to a window that has fired, and can be told anew. */
+static int note_fresh(tm_window_slices *s, tm_slice *one, tm_error *err) {
+  if (one->fresh || s->shape->lateness_us == 0) return 0;
+  if (tm_window_after(s, one->time.start_us, one->floor_us).end_us > s->watermark_us) return 0;
+  if (s->fresh_count == s->fresh_room) {
+    uint32_t room = s->fresh_room < ROOM_MIN ? ROOM_MIN : s->fresh_room * 2;
+    tm_slice **grown = tm_realloc(s->budget, s->fresh, s->fresh_room * sizeof *grown,
+                                  room * sizeof *grown);
+    if (grown == NULL) return tm_window_no_memory(err);
+    s->fresh = grown;
+    s->fresh_room = room;
   }
-  uint32_t at = list->end;
-  if (at > list->head && list->items[at - 1].time.start_us >= time.start_us) {
-    at = lower_bound(s, time.start_us);
-  }
-  if (at < list->end && list->items[at].time.start_us == time.start_us) {
-    s->found = at;
-    return &list->items[at];
-  }
-  slice *made = list_insert(s, list, at, time, TM_TIME_NONE, err);
-  if (made != NULL) s->found = (uint32_t)(made - list->items);
-  return made;
-}
-
-static slice *find_extra(tm_window_slices *s, tm_window time, int64_t floor_us, tm_error *err) {
-  for (uint32_t i = s->extra.head; i < s->extra.end; i++) {
-    slice *one = &s->extra.items[i];
-    bool same = one->time.start_us == time.start_us && one->floor_us == floor_us;
-    if (same && !one->sealed) return one;
-  }
-  return list_insert(s, &s->extra, s->extra.end, time, floor_us, err);
+  s->fresh[s->fresh_count++] = one;
+  one->fresh = true;
+  return 0;
 }
 
 tm_group_table *tm_window_slices_find(tm_window_slices *s, tm_window time, int64_t mark_us,
                                       tm_error *err) {
-  bool plain = tm_window_slices_judge(s, time, mark_us) == TM_SLICE_PLAIN;
-  slice *found = plain ? find_regular(s, time, err)
-                       : find_extra(s, time, closed_by(s, time, mark_us), err);
-  return found == NULL ? NULL : found->table;
+  int64_t floor_us = mark_us == TM_TIME_NONE ? TM_TIME_NONE : floor_of(s, time, mark_us);
+  tm_slice *one = s->found;
+  if (one == NULL || one->time.start_us != time.start_us || one->floor_us != floor_us ||
+      one->seal != 0) {
+    one = NULL;
+    for (uint32_t i = tm_window_lower_bound(s, time.start_us); i < s->end && one == NULL; i++) {
+      tm_slice *item = s->items[i];
+      if (item->time.start_us != time.start_us) break;
+      if (item->floor_us == floor_us && item->seal == 0) one = item;
+    }
+    if (one == NULL) one = add_item(s, time, floor_us, err);
+    if (one == NULL) return NULL;
+    s->found = one;
+  }
+  return note_fresh(s, one, err) < 0 ? NULL : one->table;
 }
-
-/* ---------------------------------------------------------------- which window is next */
 
 void tm_window_slices_advance(tm_window_slices *s, int64_t watermark_us) {
   if (watermark_us > s->watermark_us) s->watermark_us = watermark_us;
 }
 
-static bool is_in(const slice *one, tm_window window) {
-  return one->time.start_us >= window.start_us && one->time.start_us < window.end_us &&
-         one->floor_us < window.end_us;
+/* ---------------------------------------------------------------- saving */
+
+static void save_window(tm_window window, tm_record_writer *w) {
+  tm_record_put(w, (uint64_t)window.start_us);
+  tm_record_put(w, (uint64_t)window.end_us);
 }
 
-/* The window that ends first among those that hold something and have not been fired. */
-static bool next_window(tm_window_slices *s, tm_window *out) {
-  bool any = false;
-  if (s->regular.head < s->regular.end) {
-    *out = window_after(s, s->regular.items[s->regular.head].time, s->fired_us);
-    any = true;
-  }
-  for (uint32_t i = s->extra.head; i < s->extra.end; i++) {
-    const slice *one = &s->extra.items[i];
-    int64_t bound_us = one->floor_us > s->fired_us ? one->floor_us : s->fired_us;
-    tm_window w = window_after(s, one->time, bound_us);
-    if (!any || w.end_us < out->end_us) *out = w;
-    any = true;
-  }
-  return any && out->end_us <= s->watermark_us;
-}
-
-static void begin_window(tm_window_slices *s, tm_window window) {
-  s->window = window;
-  s->first = lower_bound(s, window.start_us);
-  s->last = lower_bound(s, window.end_us);
-  s->at = s->first;
-  s->result = NULL;
-  s->owns_result = false;
-  s->phase = SEALING;
-}
-
-/* ---------------------------------------------------------------- making it */
-
-static int seal(tm_window_slices *s, slice *one, tm_error *err) {
-  if (one->sealed) return 0;
-  int more = tm_group_table_seal_step(one->table, s->overlap, err);
-  if (more != 0) return more;
-  one->sealed = true;
-  return 1;
-}
-
-static int count_extras(const tm_window_slices *s) {
-  int count = 0;
-  for (uint32_t i = s->extra.head; i < s->extra.end; i++) {
-    count += is_in(&s->extra.items[i], s->window);
-  }
-  return count;
-}
-
-/* 1 while something was to be done. */
-static int seal_all(tm_window_slices *s, tm_error *err) {
-  for (; s->at < s->last; s->at++) {
-    int more = seal(s, &s->regular.items[s->at], err);
-    if (more != 0) return more;
-  }
-  for (uint32_t i = s->extra.head; i < s->extra.end; i++) {
-    slice *one = &s->extra.items[i];
-    int more = is_in(one, s->window) ? seal(s, one, err) : 0;
-    if (more != 0) return more;
-  }
-  return 0;
-}
-
-/* Merges all of `from` into *into, which is made where it is not there. */
-static int merge(tm_window_slices *s, tm_group_table **into, const tm_group_table *from,
-                 tm_error *err) {
-  if (*into == NULL) {
-    *into = tm_group_table_create(s->budget, s->plan, s->needed, err);
-    if (*into == NULL) return -1;
-  }
-  return tm_group_table_merge_step(*into, from, 0, TM_GROUP_BUCKETS, err);
-}
-
-/* Sealed: what comes next. */
-static phase after_sealing(tm_window_slices *s) {
-  bool alone = s->last - s->first == 1 && count_extras(s) == 0;
-  s->part = 0;
-  if (alone && (!s->stacks || s->mid == s->back_end)) {
-    s->result = s->regular.items[s->first].table;
-    return READY;
-  }
-  if (!s->stacks) {
-    s->at = s->first;
-    return RESULT;
-  }
-  if (s->back_end < s->first || s->mid > s->last) { /* nothing in them is of use */
-    drop_back(s);
-    s->mid = s->back_end = s->first;
-  }
-  s->at = s->back_end;
-  return s->first > s->mid ? FLIPPING : MERGING;
-}
-
-/* Suffixes of what lies behind: from the newest to the first of the window. */
-static int flip(tm_window_slices *s, tm_error *err) {
-  while (s->at > s->first) {
-    slice *one = &s->regular.items[s->at - 1];
-    if (s->part == 0) {
-      int more = merge(s, &one->suffix, one->table, err);
-      if (more != 0) return more;
-      s->part = 1;
-    }
-    if (s->part == 1 && s->at < s->back_end) {
-      int more = merge(s, &one->suffix, s->regular.items[s->at].suffix, err);
-      if (more != 0) return more;
-    }
-    s->part = 2;
-    int more = tm_group_table_seal_step(one->suffix, true, err);
-    if (more != 0) return more;
-    s->part = 0;
-    s->at--;
-  }
-  drop_back(s);
-  s->mid = s->at = s->back_end;
-  s->phase = MERGING;
-  return 1;
-}
-
-/* The slices that came into the window go to the back. */
-static int extend_back(tm_window_slices *s, tm_error *err) {
-  if (s->part == 0 && s->back_end < s->last && s->back != NULL) tm_group_table_reopen(s->back);
-  s->part = 1;
-  while (s->back_end < s->last) {
-    int more = merge(s, &s->back, s->regular.items[s->back_end].table, err);
-    if (more != 0) return more;
-    s->back_end++;
-  }
-  if (s->back != NULL) {
-    int more = tm_group_table_seal_step(s->back, true, err);
-    if (more != 0) return more;
-  }
-  bool front = s->first < s->mid, extras = count_extras(s) > 0;
-  s->part = 0;
-  s->at = s->first;
-  s->phase = RESULT;
-  if (extras || (front && s->back != NULL)) return 1;
-  s->result = front ? s->regular.items[s->first].suffix : s->back;
-  s->phase = READY;
-  return 1;
-}
-
-static int merge_extras(tm_window_slices *s, tm_error *err) {
-  for (; s->at < s->extra.end; s->at++) {
-    const slice *one = &s->extra.items[s->at];
-    int more = is_in(one, s->window) ? merge(s, &s->result, one->table, err) : 0;
-    if (more != 0) return more;
-  }
-  return 0;
-}
-
-static int merge_stacks(tm_window_slices *s, tm_error *err) {
-  int more = 0;
-  if (s->part == 0 && s->first < s->mid) {
-    more = merge(s, &s->result, s->regular.items[s->first].suffix, err);
-  }
-  if (more != 0) return more;
-  if (s->part == 0) s->part = 1;
-  if (s->part == 1 && s->back != NULL) more = merge(s, &s->result, s->back, err);
-  return more;
-}
-
-static int merge_slices(tm_window_slices *s, tm_error *err) {
-  for (; s->at < s->last; s->at++) {
-    int more = merge(s, &s->result, s->regular.items[s->at].table, err);
-    if (more != 0) return more;
-  }
-  return 0;
-}
-
-/* part: 0 and 1 regular slices, 2 extras, 3 sealing. */
-static int make_result(tm_window_slices *s, tm_error *err) {
-  int more = 0;
-  s->owns_result = true;
-  if (s->part < 2) more = s->stacks ? merge_stacks(s, err) : merge_slices(s, err);
-  if (more != 0) return more;
-  if (s->part < 2) s->at = s->extra.head;
-  if (s->part < 3) {
-    s->part = 2;
-    more = merge_extras(s, err);
-    if (more != 0) return more;
-  }
-  s->part = 3;
-  more = tm_group_table_seal_step(s->result, false, err);
-  if (more == 0) s->phase = READY;
-  return more == 0 ? 1 : more;
-}
-
-int tm_window_slices_fire_step(tm_window_slices *s, tm_window *window, tm_group_table **table,
-                               tm_error *err) {
-  int more = 0;
-  tm_window next = {0, 0};
-  *table = NULL;
-  switch (s->phase) {
-    case IDLE:
-      if (!next_window(s, &next)) return 0;
-      begin_window(s, next);
-      return 1;
-    case SEALING:
-      more = seal_all(s, err);
-      if (more != 0) return more;
-      s->phase = after_sealing(s);
-      return 1;
-    case FLIPPING: return flip(s, err);
-    case MERGING: return extend_back(s, err);
-    case RESULT: return make_result(s, err);
-    case READY: break;
-  }
-  *window = s->window;
-  *table = s->result;
-  return 0;
-}
-
-/* ---------------------------------------------------------------- after it */
-
-/* Slices that no later window takes in. */
-static void drop_dead(tm_window_slices *s) {
-  slice_list *list = &s->regular;
-  while (list->head < list->end &&
-         last_end(s, list->items[list->head].time) <= s->window.end_us) {
-    slice_deinit(&list->items[list->head++]);
-  }
-  uint32_t kept = s->extra.head;
-  for (uint32_t i = s->extra.head; i < s->extra.end; i++) {
-    slice *one = &s->extra.items[i];
-    if (last_end(s, one->time) <= s->window.end_us) slice_deinit(one);
-    else s->extra.items[kept++] = *one;
-  }
-  s->extra.end = kept;
-  if (list->head < list->end) return;
-  drop_back(s);
-  list->head = list->end = s->mid = s->back_end = 0;
-}
-
-void tm_window_slices_drop(tm_window_slices *s) {
-  assert(s->phase == READY);
-  if (s->owns_result) tm_group_table_destroy(s->result);
-  s->result = NULL;
-  s->owns_result = false;
-  s->fired_us = s->window.end_us;
-  s->phase = IDLE;
-  drop_dead(s);
-}
-
-/* ---------------------------------------------------------------- save, restore */
-
-static void save_list(const slice_list *list, tm_record_writer *w) {
-  tm_record_put(w, list->end - list->head);
-  for (uint32_t i = list->head; i < list->end; i++) {
-    const slice *one = &list->items[i];
-    tm_record_put(w, (uint64_t)one->time.start_us);
-    tm_record_put(w, (uint64_t)one->time.end_us);
-    tm_record_put(w, (uint64_t)one->floor_us);
-    tm_group_table_save(one->table, w);
-  }
+static tm_window restore_window(tm_record_reader *r) {
+  tm_window window;
+  window.start_us = (int64_t)tm_record_get(r, UINT64_MAX);
+  window.end_us = (int64_t)tm_record_get(r, UINT64_MAX);
+  return window;
 }
 
 void tm_window_slices_save(const tm_window_slices *s, tm_record_writer *w) {
   tm_record_put(w, (uint64_t)s->watermark_us);
-  tm_record_put(w, (uint64_t)s->fired_us);
-  save_list(&s->regular, w);
-  save_list(&s->extra, w);
+  save_window(s->fired, w);
+  tm_record_put(w, s->seals);
+  tm_record_put(w, s->end - s->head);
+  for (uint32_t i = s->head; i < s->end; i++) {
+    const tm_slice *one = s->items[i];
+    save_window(one->time, w);
+    tm_record_put(w, (uint64_t)one->floor_us);
+    tm_record_put(w, one->seal);
+    tm_record_put(w, one->fresh);
+    tm_group_table_save(one->table, w);
+  }
+  tm_record_put(w, s->told_count);
+  for (uint32_t i = 0; i < s->told_count; i++) {
+    save_window(s->told[i].window, w);
+    tm_record_put(w, s->told[i].seal);
+  }
+  tm_record_put(w, (uint64_t)s->ticked_us);
+  tm_record_put(w, s->ticks);
+  save_window(s->tick, w);
+  if (s->known != NULL) tm_key_table_save(s->known, w);
 }
 
-static int restore_list(tm_window_slices *s, slice_list *list, tm_record_reader *r,
-                        tm_error *err) {
-  uint64_t count = tm_record_get(r, SLICES_MAX);
-  for (uint64_t i = 0; i < count && !r->failed; i++) {
-    tm_window time;
-    time.start_us = (int64_t)tm_record_get(r, UINT64_MAX);
-    time.end_us = (int64_t)tm_record_get(r, UINT64_MAX);
-    int64_t floor_us = (int64_t)tm_record_get(r, UINT64_MAX);
-    bool sorted = list != &s->regular || i == 0 ||
-                  list->items[list->end - 1].time.start_us < time.start_us;
-    if (!sorted || time.end_us <= time.start_us) r->failed = true;
-    if (r->failed) break;
-    slice *one = list_insert(s, list, list->end, time, floor_us, err);
-    if (one == NULL || tm_group_table_restore(one->table, r, err) < 0) return -1;
+/* A slice that was sealed is sealed again, at once: a restore may take its time. */
+static int restore_item(tm_window_slices *s, tm_record_reader *r, tm_error *err) {
+  tm_window time = restore_window(r);
+  int64_t floor_us = (int64_t)tm_record_get(r, UINT64_MAX);
+  uint64_t sealed = tm_record_get(r, s->seals);
+  bool fresh = tm_record_get(r, 1);
+  bool sound = time.start_us < time.end_us && !r->failed;
+  if (sound) {
+    tm_window slice = tm_window_slices_slice(s, time.start_us);
+    sound = slice.start_us == time.start_us && slice.end_us == time.end_us;
+  }
+  if (sound && s->end > s->head) {
+    sound = s->items[s->end - 1]->time.start_us <= time.start_us;
+  }
+  if (!sound) {
+    r->failed = true;
+    return 0;
+  }
+  tm_slice *one = add_item(s, time, floor_us, err);
+  if (one == NULL || tm_group_table_restore(one->table, r, err) < 0) return -1;
+  one->seal = sealed;
+  int more = sealed > 0;
+  while (more > 0) more = tm_group_table_seal_step(one->table, false, err);
+  if (more < 0) return -1;
+  return fresh ? note_fresh(s, one, err) : 0;
+}
+
+static int restore_told(tm_window_slices *s, tm_record_reader *r, tm_error *err) {
+  uint64_t count = tm_record_get(r, ITEMS_MAX);
+  if (count > (uint64_t)(r->end - r->at) / 27) r->failed = true; /* three numbers each */
+  if (r->failed || count == 0) return 0;
+  s->told = tm_alloc(s->budget, count * sizeof *s->told);
+  if (s->told == NULL) return tm_window_no_memory(err);
+  s->told_room = (uint32_t)count;
+  for (; s->told_count < count; s->told_count++) {
+    tm_told *one = &s->told[s->told_count];
+    one->window = restore_window(r);
+    one->seal = tm_record_get(r, s->seals);
+    if (one->window.start_us >= one->window.end_us) r->failed = true;
   }
   return 0;
 }
 
 int tm_window_slices_restore(tm_window_slices *s, tm_record_reader *r, tm_error *err) {
   s->watermark_us = (int64_t)tm_record_get(r, UINT64_MAX);
-  s->fired_us = (int64_t)tm_record_get(r, UINT64_MAX);
-  if (restore_list(s, &s->regular, r, err) < 0) return -1;
-  return restore_list(s, &s->extra, r, err);
+  s->fired = restore_window(r);
+  s->seals = tm_record_get(r, UINT64_MAX);
+  uint64_t count = tm_record_get(r, ITEMS_MAX);
+  for (uint64_t i = 0; i < count && !r->failed; i++) {
+    if (restore_item(s, r, err) < 0) return -1;
+  }
+  if (restore_told(s, r, err) < 0) return -1;
+  s->ticked_us = (int64_t)tm_record_get(r, UINT64_MAX);
+  s->ticks = tm_record_get(r, 1);
+  s->tick = restore_window(r);
+  if (s->known == NULL || r->failed) return 0;
+  return tm_key_table_restore(s->known, r, err);
 }

@@ -2,33 +2,51 @@
  *
  * Time is cut into slices in which no window begins or ends; rows are aggregated once, in the table
  * of their slice, and a window is the merge of a run of slices (J. Li et al., "No Pane, No Gain",
- * 2005). Where windows overlap the merges are kept in two stacks (K. Tangwongsan et al., "General
- * Incremental Sliding-Window Aggregation", 2015): behind a cut merged ever further to the front,
- * before it merged as slices come, so that a window costs a few merges, however many slices it has.
+ * 2005). Where windows overlap a span (window_span.h) holds the slices of the window that is fired.
  *
- * A row that comes when windows of its slice have fired, or are closed for it by its own
- * partition's watermark, lies in an extra slice, which only the windows that end later take in. */
+ * What was sealed to be merged stays as it is: rows that come later for the same slice lie in
+ * another one beside it. So do rows that only the later of its windows may take in, those that end
+ * after a floor.
+ *
+ * A window that has fired can be told anew until `lateness_us` later, and before it fires where
+ * windows are told early: for groups that changed, what they were and what they are. */
 #ifndef TM_STATE_WINDOW_SLICES_H
 #define TM_STATE_WINDOW_SLICES_H
 
 #include "kernel/window_grid.h"
 #include "state/group_table.h"
 
-/* How rows lie in windows. */
+/* How rows lie in windows, and when these are told. */
 typedef struct tm_window_shape {
   tm_window_grid grid;
-  bool instants; /* no grid: every different time is a window [t, t + 1) of its own */
+  bool instants;       /* no grid: every different time is a window [t, t + 1) of its own */
+  int64_t lateness_us; /* windows that have fired can be told anew for so long; 0: never */
+  int64_t early_us;    /* windows are told whenever time passes a multiple of it; 0: never */
+  bool fill;           /* a group comes in every window from its first one up to the last one of
+                          all; then there is neither lateness nor telling early */
+  bool fill_idle;      /* and up to the watermark, too */
 } tm_window_shape;
+
+/* Whether the plan of such windows must be `counted`. */
+bool tm_window_shape_counts(const tm_window_shape *shape);
 
 typedef struct tm_window_slices tm_window_slices;
 
 /* What rows of a slice meet. */
 typedef enum tm_slice_answer {
-  TM_SLICE_PLAIN,      /* none of its windows is closed; so are those of later slices */
-  TM_SLICE_EXTRA,      /* some are, for them or for all */
+  TM_SLICE_PLAIN,      /* none of its windows has fired; so it is for later slices */
+  TM_SLICE_EXTRA,      /* some have, or are closed for the row */
   TM_SLICE_LATE,       /* all are closed by the row's own mark */
-  TM_SLICE_AFTER_IDLE, /* all have fired, though its own mark would let it in */
+  TM_SLICE_AFTER_IDLE, /* all are closed, though its own mark would let it in */
 } tm_slice_answer;
+
+/* A window that is told. Where the plan is counted groups without rows say nothing, unless windows
+ * are filled. */
+typedef struct tm_window_told {
+  tm_window window;
+  tm_group_table *table; /* can be read; NULL: there is no window */
+  tm_group_table *old;   /* the same groups as they were told before; NULL: never */
+} tm_window_told;
 
 /* Plan, shape and needed live as long. NULL when out of memory. */
 tm_window_slices *tm_window_slices_create(tm_budget *budget, const tm_group_plan *plan,
@@ -41,19 +59,20 @@ tm_window tm_window_slices_slice(tm_window_slices *slices, int64_t time_us);
 /* Of rows of one slice, whose marks are at most mark_us. */
 tm_slice_answer tm_window_slices_judge(tm_window_slices *slices, tm_window slice,
                                        int64_t mark_us);
-/* The table for rows that are PLAIN with that mark, or for one that is EXTRA. Good until the next
- * call. NULL with err. */
+/* The table for rows that are PLAIN (mark_us is TM_TIME_NONE), or for one that is EXTRA. Good until
+ * the next call. NULL with err. */
 tm_group_table *tm_window_slices_find(tm_window_slices *slices, tm_window slice, int64_t mark_us,
                                       tm_error *err);
 
-/* Time has come to watermark_us: windows that end by then can be fired. */
+/* Time has come to watermark_us: windows that end by then can be told. */
 void tm_window_slices_advance(tm_window_slices *slices, int64_t watermark_us);
-/* Makes the next of them. 1: call again; 0: *window and *table are set, the table is sealed and can
- * be read until tm_window_slices_drop(), or *table is NULL: there is none; -1 with err. */
-int tm_window_slices_fire_step(tm_window_slices *slices, tm_window *window, tm_group_table **table,
-                               tm_error *err);
-/* The window that was fired last is through. */
-void tm_window_slices_drop(tm_window_slices *slices);
+/* Makes the next of them. 1: call again; 0: *told is set, and holds until tm_window_slices_drop();
+ * -1 with err. */
+int tm_window_slices_tell_step(tm_window_slices *slices, tm_window_told *told, tm_error *err);
+/* What was told last is through. 0 or -1 with err. */
+int tm_window_slices_drop(tm_window_slices *slices, tm_error *err);
+/* No window that is told later ends at or before it, but for those that are told anew. */
+int64_t tm_window_slices_come_to(const tm_window_slices *slices);
 
 /* Between two windows, or while one is being made: it is made anew. */
 void tm_window_slices_save(const tm_window_slices *slices, tm_record_writer *writer);
