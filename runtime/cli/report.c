@@ -11,6 +11,7 @@
 #include "format/json_text.h"
 #include "kernel/print.h"
 #include "plan/refused.h"
+#include "stage/end_options.h"
 #include "store/durable_write.h"
 
 enum { QUIET_US = 1000 * 1000, STATUS_US = 500 * 1000 };
@@ -112,7 +113,8 @@ bool tm_cli_report_is_output(const tm_plan *plan, uint32_t node) {
 
 const char *tm_cli_report_path(const tm_bind *bind) {
   const char *path = tm_value_text(bind->options, "path", NULL);
-  return path == NULL || strcmp(path, "-") == 0 ? NULL : path;
+  if (path == NULL || strcmp(path, "-") == 0) return NULL;
+  return tm_value_get(bind->options, TM_DATED_PATH) != NULL ? bind->detail : path;
 }
 
 /* Steps of the script; those that the planner put between them are nobody's business here. */

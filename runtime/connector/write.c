@@ -105,6 +105,25 @@ static void write_unshare(void *object) {
   tm_free(s->budget, s, sizeof *s);
 }
 
+static tm_flow hand_over(write_shared *s, tm_error *err) {
+  int done = tm_output_write(s->output, s->text.data, s->text.size, err);
+  tm_bytes_clear(&s->text);
+  if (done == 0 && s->live) done = tm_output_flush(s->output, err);
+  if (done < 0) return TM_FLOW_FAILED;
+  return done == TM_OUTPUT_CLOSED ? TM_FLOW_FINISHED : TM_FLOW_INPUT;
+}
+
+/* Stdout of a stream without end: others may write to it as well, and the header is there at once.
+ */
+static int begin_live(write_shared *s, const tm_schema *schema, tm_error *err) {
+  tm_output_go_live(s->output);
+  tm_batch *nothing = tm_batch_create(s->budget, schema, 0);
+  if (nothing == NULL) return no_memory(err);
+  int done = s->format->writer_write(s->writer, nothing, &s->text, err);
+  tm_batch_release(nothing);
+  return done < 0 || hand_over(s, err) == TM_FLOW_FAILED ? -1 : 0;
+}
+
 static int write_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, void **out,
                        tm_error *err) {
   const write_plan *plan = bind->plan;
@@ -127,6 +146,10 @@ static int write_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, v
     write_unshare(s);
     return -1;
   }
+  if (s->live && !bind->facts_in[0].bounded && begin_live(s, plan->writing.schema, err) < 0) {
+    write_unshare(s);
+    return -1;
+  }
   *out = s;
   return 0;
 }
@@ -140,14 +163,6 @@ static int write_open(const tm_stage_env *env, void **out, tm_error *err) {
   w->shared = env->shared;
   *out = w;
   return 0;
-}
-
-static tm_flow hand_over(write_shared *s, tm_error *err) {
-  int done = tm_output_write(s->output, s->text.data, s->text.size, err);
-  tm_bytes_clear(&s->text);
-  if (done == 0 && s->live) done = tm_output_flush(s->output, err);
-  if (done < 0) return TM_FLOW_FAILED;
-  return done == TM_OUTPUT_CLOSED ? TM_FLOW_FINISHED : TM_FLOW_INPUT;
 }
 
 static tm_flow write_push(void *self, uint32_t port, tm_batch *taken, tm_out *out,

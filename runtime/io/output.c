@@ -57,6 +57,8 @@ int tm_output_open(tm_output **out, tm_budget *budget, const char *path, tm_erro
   return 0;
 }
 
+void tm_output_go_live(tm_output *o) { o->holds = false; }
+
 void tm_output_close(tm_output *o) {
   if (o == NULL) return;
   tm_output *self = o;

@@ -16,6 +16,9 @@ typedef struct tm_output tm_output;
 
 /* path "-" is stdout. 0 or -1: TM_E_WRITE. */
 int tm_output_open(tm_output **out, tm_budget *budget, const char *path, tm_error *err);
+/* Of an output that has no end, before the first write: nothing is kept, outputs on stdout take
+ * turns, a flush each. */
+void tm_output_go_live(tm_output *output);
 /* 0; TM_OUTPUT_CLOSED: nobody reads stdout any more; -1. */
 int tm_output_write(tm_output *output, const void *bytes, size_t size, tm_error *err);
 /* What was written so far is handed to the system. As write. */

@@ -138,6 +138,19 @@ def stdout_that_nobody_reads_ends_the_run():
         return expect((status, "error" in err), (0, False), "the end", job)
 
 
+def outputs_on_stdout_take_turns():
+    script = f"""local all = {TCP}
+return tm.stream {{ all:to(tm.stdout()), all:select("id"):to(tm.stdout()) }}"""
+    with LiveJob(FOLDER, script) as job:
+        peer = job.connect()
+        found = []
+        for i in range(3):
+            peer.say(f'{{"id":{i},"s":"a"}}\n')
+            found.append({job.row(), job.row()})
+        wanted = [{f'{{"id":{i},"s":"a"}}\n', f'{{"id":{i}}}\n'} for i in range(3)]
+        return expect(found, wanted, "rows", job)
+
+
 # -------------------------------------------------------------------------------------------- tcp
 
 def tcp_of_several_senders():
@@ -207,6 +220,33 @@ def tcp_in_and_out():
         lines = [reader.line(), reader.line()]
         problem = problem or expect(lines, ["id,s", "3,c"], "what waited", job)
         return problem or ended_well(job, 3) or expect(reader.all(), [], "the rest", job)
+
+
+def tcp_connections_are_partitions():
+    """One that is behind holds windows back until it goes; who comes next is judged by itself."""
+    source = """tm.tcp { listen = "127.0.0.1:0", format = "jsonl", schema = "id int64, at timestamp",
+    epoch = "s", time = { field = "at", ahead = false } }"""
+    script = f"""return tm.stream {{
+  {source}:window(tm.tumbling "10s"):agg {{ tm.count() }}:to(tm.stdout()) }}"""
+    with LiveJob(FOLDER, script, "--format", "csv") as job:
+        problem = expect(job.row(), "window_start,window_end,count\n", "header", job)
+        a, b = job.connect(), job.connect()
+        b.say('{"id":0,"at":1}\n')
+        time.sleep(0.1)
+        a.say('{"id":1,"at":2}\n{"id":2,"at":12}\n{"id":3,"at":25}\n')
+        time.sleep(0.3)
+        early = not job.rows.empty()
+        b.close()
+        lines = [job.row(), job.row()]
+        wanted = ["1970-01-01T00:00:00Z,1970-01-01T00:00:10Z,2\n",
+                  "1970-01-01T00:00:10Z,1970-01-01T00:00:20Z,1\n"]
+        problem = problem or expect((early, lines), (False, wanted), "rows", job)
+        c = job.connect()
+        c.say('{"id":4,"at":21}\n{"id":5,"at":31}\n')
+        time.sleep(0.1)
+        a.say('{"id":6,"at":40}\n')
+        line = job.row()
+        return problem or expect(line, "1970-01-01T00:00:20Z,1970-01-01T00:00:30Z,2\n", "row", job)
 
 
 def tcp_connects_and_says_since_when():
@@ -370,7 +410,7 @@ def a_file_a_day():
     schema = "id int64, at timestamp('Europe/Berlin')",
     time = { field = "at", out_of_order = "1h", ahead = false } }"""
     script = f'return tm.stream {{ {source}:to(tm.csv "days/{{date}}.csv") }}'
-    with LiveJob(FOLDER, script) as job:
+    with LiveJob(FOLDER, script, "--summary", "days.json") as job:
         peer = job.connect()
         for i, at in enumerate(["01T10:00", "01T22:59", "01T23:30", "01T22:30"]):
             peer.say(f'{{"id":{i},"at":"2026-03-{at}:00Z"}}\n')
@@ -383,6 +423,8 @@ def a_file_a_day():
         late = day + "5,2026-03-01T13:00:00+01:00\n"
         problem = problem or becomes("days/2026-03-01.csv", late)
         problem = problem or ended_well(job, 6)
+        path = json.loads(text_of("days.json"))["outputs"][0]["path"]
+        problem = problem or expect(path, "days/{date}.csv", "path in the summary")
         next_day = "id,at\n2,2026-03-02T00:30:00+01:00\n4,2026-03-02T01:00:00+01:00\n"
         left = sorted(path.name for path in (FOLDER / "days").iterdir())
         return problem or expect(text_of("days/2026-03-02.csv"), next_day, "at the end") or \
@@ -433,11 +475,12 @@ def a_full_disk():
 CASES = [
     tail_of_a_file_that_grows_and_is_rotated, tail_of_files_that_join, tail_in_a_batch,
     stdin_leaves_as_it_comes, stdin_that_is_silent_ends_when_told,
-    stdout_that_nobody_reads_ends_the_run, tcp_of_several_senders, tcp_bad_rows,
-    tcp_a_bad_row_fails_the_run, tcp_in_and_out, tcp_connects_and_says_since_when,
-    tcp_what_cannot_be, a_reader_that_stops_holds_the_sender_back,
-    a_reader_that_takes_nothing_is_not_waited_for, the_second_signal_kills, generated_at_a_rate,
-    a_file_in_place, a_file_in_place_stays_after_a_kill, two_runs_on_one_file, a_file_a_day,
+    stdout_that_nobody_reads_ends_the_run, outputs_on_stdout_take_turns, tcp_of_several_senders,
+    tcp_bad_rows, tcp_a_bad_row_fails_the_run, tcp_in_and_out, tcp_connections_are_partitions,
+    tcp_connects_and_says_since_when, tcp_what_cannot_be,
+    a_reader_that_stops_holds_the_sender_back, a_reader_that_takes_nothing_is_not_waited_for,
+    the_second_signal_kills, generated_at_a_rate, a_file_in_place,
+    a_file_in_place_stays_after_a_kill, two_runs_on_one_file, a_file_a_day,
     a_file_a_day_of_bounded_input, days_without_event_time, a_full_disk,
 ]
 
