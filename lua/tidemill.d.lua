@@ -277,9 +277,9 @@ function tm.id(...) end
 ---@class tidemill.End: tidemill.Flow
 
 --- CSV files, to read or to write. `.gz` and `.zst` are compressed. {date} in a path is the run's
---- date; where a stream writes, it is the day of each row's event time: a file a day, which gets its
---- name when the watermark has passed its day (NAME.part before), and what comes later behind the
---- rest. Without {date} a stream without end writes its file in place, from the beginning.
+--- date; where a stream writes, it is the day of each row's event time: a file a day, which gets
+--- its name when the watermark has passed its day (NAME.part before), and what comes later behind
+--- the rest. Without {date} a stream without end writes its file in place, from the beginning.
 ---@param options string|tidemill.CsvOptions
 ---@return tidemill.End
 function tm.csv(options) end
