@@ -20,7 +20,7 @@ from nexmark import answers, tables
 from support.program import run
 from support.report import Report
 
-EVENTS = int(os.environ.get("EVENTS") or (500000 if "TM_TEST_LONG" in os.environ else 20000))
+EVENTS = int(os.environ.get("EVENTS") or (100000 if "TM_TEST_LONG" in os.environ else 20000))
 SEED = int(os.environ.get("TM_TEST_SEED", "1"))
 
 # Event time between two events: some windows of ten seconds, less than one, days without disorder.
