@@ -266,7 +266,8 @@ static int merge_items(tm_window_slices *s, uint32_t first, uint32_t end, tm_err
   return 0;
 }
 
-/* Rows that come late now and then would leave a slice each time. */
+/* Rows that come late now and then would leave a slice each time. Every window that was told has
+ * told all of them, or none: else it would not know any more which. */
 static int merge_beside(tm_window_slices *s, uint32_t first, uint32_t end, tm_error *err) {
   if (!s->copies) return 0;
   while (first < end) {
@@ -290,10 +291,19 @@ static int seal_fresh(tm_window_slices *s, tm_error *err) {
   return 0;
 }
 
-static bool is_changed(const tm_window_slices *s, const tm_told *told) {
-  for (uint32_t i = 0; i < s->fresh_count; i++) {
-    const tm_slice *one = s->fresh[i];
-    if (one->seal > told->seal && tm_window_holds(told->window, one)) return true;
+/* The first window of a slice that has fired, can be told anew, and has not told the slice. One that
+ * had no rows when it should have fired has told nothing. */
+static bool first_changed(tm_window_slices *s, const tm_slice *one, tm_window *out,
+                          uint64_t *out_seal) {
+  int64_t closed_us = tm_window_less(s->watermark_us, s->shape->lateness_us);
+  int64_t bound_us = one->floor_us > closed_us ? one->floor_us : closed_us;
+  if (one->last.end_us <= bound_us) return false;
+  tm_window w = tm_window_after(s, one->time.start_us, bound_us);
+  for (; !is_after(w, s->fired) && w.start_us <= one->time.start_us; w = window_behind(s, w)) {
+    const tm_told *told = find_told(s, w);
+    *out = w;
+    *out_seal = told == NULL ? 0 : told->seal;
+    if (one->seal > *out_seal) return true;
   }
   return false;
 }
@@ -302,11 +312,12 @@ static bool is_changed(const tm_window_slices *s, const tm_told *told) {
 static int tell_anew(tm_window_slices *s, tm_error *err) {
   if (s->fresh_count == 0) return 0;
   if (seal_fresh(s, err) < 0) return -1;
-  for (uint32_t i = 0; i < s->told_count; i++) {
-    const tm_told *told = &s->told[i];
-    if (is_after(told->window, s->fired) || !is_changed(s, told)) continue;
+  for (uint32_t i = 0; i < s->fresh_count; i++) {
+    tm_window window;
+    uint64_t seal;
+    if (!first_changed(s, s->fresh[i], &window, &seal)) continue;
     s->fires = false;
-    return make_change(s, told->window, told->seal, err) < 0 ? -1 : 1;
+    return make_change(s, window, seal, err) < 0 ? -1 : 1;
   }
   int64_t low = INT64_MAX, high = INT64_MIN;
   for (uint32_t i = 0; i < s->fresh_count; i++) {
@@ -316,6 +327,7 @@ static int tell_anew(tm_window_slices *s, tm_error *err) {
     s->fresh[i]->fresh = false;
   }
   s->fresh_count = 0;
+  if (s->shape->early_us > 0) return 1; /* those that are open have not told the fresh ones */
   uint32_t first = tm_window_lower_bound(s, low), end = tm_window_lower_bound(s, high + 1);
   return merge_beside(s, first, end, err) < 0 ? -1 : 1;
 }

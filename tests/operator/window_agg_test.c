@@ -55,12 +55,22 @@ static const agg_spec values[] = {
 static harness_case case_of(const tm_batch *table, const char *const *keys, uint32_t key_count,
                             const agg_spec *specs, uint32_t spec_count,
                             const window_shape *shape) {
+  tm_value early = v_nil(), lateness = v_nil();
+  if (shape->early_us > 0) {
+    early = v_text(tm_arena_format(&arena, "early %ldus", (long)shape->early_us));
+  }
+  if (shape->lateness_us > 0) {
+    lateness = v_text(tm_arena_format(&arena, "%ldus", (long)shape->lateness_us));
+  }
   return (harness_case){
     .verb = "agg", .role = TM_ROLE_STEP, .input_count = 1, .inputs = {table},
     .options = V_TABLE(&arena, {"keys", agg_keys_value(&arena, keys, key_count)},
                        {"aggs", agg_specs_value(&arena, specs, spec_count)},
-                       {"window", window_value(&arena, shape)}),
+                       {"window", window_value(&arena, shape)}, {"emit", early},
+                       {"lateness", lateness}),
     .times = shape->time, .stream = shape->stream, .out_of_order_us = shape->out_of_order_us,
+    .changelog = !shape->final_only && (shape->early_us > 0 || shape->lateness_us > 0),
+    .final_only = shape->final_only,
   };
 }
 
@@ -79,9 +89,9 @@ static void check(checker run, const tm_batch *table, const char *const *keys, u
   if (expanded->rows > 0) {
     agg_reference(expanded, all_keys, key_count + 2, specs, spec_count, &expected);
   }
-  (void)snprintf(label, sizeof label, "%s %ld by %ld, %u keys, %s, %u late", kinds[shape->kind],
-                 (long)shape->size_us, (long)shape->step_us, key_count,
-                 shape->stream ? "stream" : "batch", (unsigned)late.count);
+  (void)snprintf(label, sizeof label, "%s %ld by %ld, %u keys, %s, %u late, %ld early",
+                 kinds[shape->kind], (long)shape->size_us, (long)shape->step_us, key_count,
+                 shape->stream ? "stream" : "batch", (unsigned)late.count, (long)shape->early_us);
   run(&c, &(harness_expected){.rows = &expected, .lates = &late, .label = label});
   free(needed);
   rows_list_clear(&late);
@@ -92,18 +102,26 @@ static void check(checker run, const tm_batch *table, const char *const *keys, u
 static const char *const no_keys[1], *const by_k[] = {"k"}, *const by_two[] = {"k", "n"};
 
 static const window_shape shapes[] = {
-  {"at", TM_WINDOW_TUMBLING, 10 * SECOND, 0, NULL, false, 0, 0},
-  {"at", TM_WINDOW_HOPPING, 10 * SECOND, 2 * SECOND, NULL, false, 0, 0},
-  {"at", TM_WINDOW_HOPPING, 9 * SECOND, 6 * SECOND, NULL, false, 0, 0},
-  {"at", TM_WINDOW_CUMULATE, 12 * SECOND, 3 * SECOND, NULL, false, 0, 0},
+  {"at", TM_WINDOW_TUMBLING, 10 * SECOND, 0, NULL, false, 0, 0, 0, false},
+  {"at", TM_WINDOW_HOPPING, 10 * SECOND, 2 * SECOND, NULL, false, 0, 0, 0, false},
+  {"at", TM_WINDOW_HOPPING, 9 * SECOND, 6 * SECOND, NULL, false, 0, 0, 0, false},
+  {"at", TM_WINDOW_CUMULATE, 12 * SECOND, 3 * SECOND, NULL, false, 0, 0, 0, false},
 };
 
-static void check_shapes(checker run, const tm_batch *table, bool stream, int64_t out_of_order_us,
+typedef struct manner { /* of a run over all shapes */
+  bool stream, final_only;
+  int64_t out_of_order_us, lateness_us, early_us;
+} manner;
+
+static void check_shapes(checker run, const tm_batch *table, const manner *m,
                          const agg_spec *specs, uint32_t spec_count) {
   for (size_t i = 0; i < COUNT(shapes); i++) {
     window_shape shape = shapes[i];
-    shape.stream = stream;
-    shape.out_of_order_us = out_of_order_us;
+    shape.stream = m->stream;
+    shape.final_only = m->final_only;
+    shape.out_of_order_us = m->out_of_order_us;
+    shape.lateness_us = m->lateness_us;
+    shape.early_us = m->early_us;
     check(run, table, by_k, 1, specs, spec_count, &shape);
     if (run == harness_sweep) continue;
     check(run, table, by_two, 2, specs, spec_count, &shape);
@@ -111,11 +129,15 @@ static void check_shapes(checker run, const tm_batch *table, bool stream, int64_
   }
 }
 
+static void check_both(checker run, const tm_batch *table, const manner *m) {
+  check_shapes(run, table, m, plain, COUNT(plain));
+  check_shapes(run, table, m, values, COUNT(values));
+}
+
 Test(window_agg, batch) {
   for (uint64_t seed = 1; seed < 4; seed++) {
     tm_batch *table = table_of(2000, seed, 7, SECOND / 20, seed * 10 * SECOND);
-    check_shapes(harness_check, table, false, 0, plain, COUNT(plain));
-    check_shapes(harness_check, table, false, 0, values, COUNT(values));
+    check_both(harness_check, table, &(manner){.stream = false});
     tm_batch_release(table);
   }
 }
@@ -123,8 +145,7 @@ Test(window_agg, batch) {
 Test(window_agg, stream) {
   for (uint64_t seed = 1; seed < 4; seed++) {
     tm_batch *table = table_of(1500, seed, 7, SECOND / 20, seed * 4 * SECOND);
-    check_shapes(harness_check, table, true, 4 * SECOND, plain, COUNT(plain));
-    check_shapes(harness_check, table, true, 4 * SECOND, values, COUNT(values));
+    check_both(harness_check, table, &(manner){.stream = true, .out_of_order_us = 4 * SECOND});
     tm_batch_release(table);
   }
 }
@@ -132,8 +153,34 @@ Test(window_agg, stream) {
 Test(window_agg, stream_with_rows_that_are_late) {
   for (uint64_t seed = 1; seed < 4; seed++) {
     tm_batch *table = table_of(1500, seed, 7, SECOND / 20, 30 * SECOND);
-    check_shapes(harness_check, table, true, (int64_t)seed * 3 * SECOND, plain, COUNT(plain));
-    check_shapes(harness_check, table, true, (int64_t)seed * 3 * SECOND, values, COUNT(values));
+    manner m = {.stream = true, .out_of_order_us = (int64_t)seed * 3 * SECOND};
+    check_both(harness_check, table, &m);
+    tm_batch_release(table);
+  }
+}
+
+Test(window_agg, lateness_tells_windows_anew) {
+  for (uint64_t seed = 1; seed < 4; seed++) {
+    tm_batch *table = table_of(1000, seed, 7, SECOND / 20, 30 * SECOND);
+    manner m = {.stream = true, .out_of_order_us = (int64_t)seed * 2 * SECOND,
+                .lateness_us = (int64_t)seed * 5 * SECOND};
+    check_both(harness_check, table, &m);
+    m.final_only = true; /* then they wait */
+    check_both(harness_check, table, &m);
+    tm_batch_release(table);
+  }
+}
+
+Test(window_agg, early_tells_windows_before_they_end) {
+  for (uint64_t seed = 1; seed < 4; seed++) {
+    tm_batch *table = table_of(1000, seed, 7, SECOND / 20, 10 * SECOND);
+    manner m = {.stream = true, .out_of_order_us = 3 * SECOND,
+                .early_us = (int64_t)seed * SECOND + 17};
+    check_both(harness_check, table, &m);
+    m.lateness_us = 4 * SECOND;
+    check_both(harness_check, table, &m);
+    m.final_only = true;
+    check_shapes(harness_check, table, &m, plain, COUNT(plain));
     tm_batch_release(table);
   }
 }
@@ -141,10 +188,31 @@ Test(window_agg, stream_with_rows_that_are_late) {
 Test(window_agg, in_every_way_a_lane_may_go) {
   tm_batch *table = table_of(12, 5, 3, 4 * SECOND, 20 * SECOND);
   const agg_spec some[] = {plain[0], plain[2], values[2], values[4]};
-  check_shapes(harness_sweep, table, false, 0, some, COUNT(some));
-  check_shapes(harness_sweep, table, true, 5 * SECOND, some, COUNT(some));
   const agg_spec more[] = {values[8], values[9]};
-  check_shapes(harness_sweep, table, true, 5 * SECOND, more, COUNT(more));
+  const manner stream = {.stream = true, .out_of_order_us = 5 * SECOND};
+  const manner again = {.stream = true, .out_of_order_us = 2 * SECOND, .lateness_us = 9 * SECOND,
+                        .early_us = 3 * SECOND};
+  check_shapes(harness_sweep, table, &(manner){.stream = false}, some, COUNT(some));
+  check_shapes(harness_sweep, table, &stream, some, COUNT(some));
+  check_shapes(harness_sweep, table, &stream, more, COUNT(more));
+  check_shapes(harness_sweep, table, &again, some, COUNT(some));
+  tm_batch_release(table);
+}
+
+/* Groups come and go: those that are gone are forgotten. */
+Test(window_agg, of_many_keys_that_do_not_stay) {
+  enum { ROWS = 12000 };
+  tm_batch *table = table_of(ROWS, 8, 1000000, SECOND / 100, 3 * SECOND);
+  int32_t *n = table->columns[1].data;
+  for (int32_t i = 0; i < ROWS; i++) n[i] = i / 4;
+  const char *const by_n[] = {"n"};
+  const agg_spec some[] = {plain[0], values[1], values[2], values[5], values[8]};
+  for (size_t i = 0; i < COUNT(shapes); i++) {
+    window_shape shape = shapes[i];
+    shape.stream = true;
+    shape.out_of_order_us = 3 * SECOND;
+    check(harness_check, table, by_n, 1, some, COUNT(some), &shape);
+  }
   tm_batch_release(table);
 }
 
@@ -159,9 +227,9 @@ Test(window_agg, of_dates_are_dates) {
                                       (rows_flavour){.distinct = 20, .null_percent = 20});
   for (uint32_t i = 0; i < 300; i++) ((int32_t *)table->columns[2].data)[i] -= 11;
   const window_shape days[] = {
-    {"day", TM_WINDOW_TUMBLING, 3 * DAY, 0, NULL, false, 0, 0},
-    {"day", TM_WINDOW_HOPPING, 3 * DAY, DAY, NULL, true, 20 * DAY, 0},
-    {"day", TM_WINDOW_TUMBLING, DAY, 0, NULL, true, 3 * DAY, 0},
+    {"day", TM_WINDOW_TUMBLING, 3 * DAY, 0, NULL, false, 0, 0, 0, false},
+    {"day", TM_WINDOW_HOPPING, 3 * DAY, DAY, NULL, true, 20 * DAY, 0, 0, false},
+    {"day", TM_WINDOW_TUMBLING, DAY, 0, NULL, true, 3 * DAY, 0, 0, false},
   };
   for (size_t i = 0; i < COUNT(days); i++) {
     check(harness_check, table, by_k, 1, counts, 1, &days[i]);
@@ -189,10 +257,10 @@ Test(window_agg, of_a_zone_have_its_days) {
     ((int64_t *)table->columns[6].data)[i] -= 20 * DAY; /* and what comes before: clocks change */
   }
   const window_shape days[] = {
-    {"at", TM_WINDOW_TUMBLING, DAY, 0, zone, false, 0, 0},
-    {"at", TM_WINDOW_TUMBLING, 7 * DAY, 0, zone, true, 0, 0},
-    {"at", TM_WINDOW_HOPPING, DAY, 6 * 3600 * SECOND, zone, true, 0, 0},
-    {"at", TM_WINDOW_CUMULATE, DAY, 6 * 3600 * SECOND, zone, false, 0, 0},
+    {"at", TM_WINDOW_TUMBLING, DAY, 0, zone, false, 0, 0, 0, false},
+    {"at", TM_WINDOW_TUMBLING, 7 * DAY, 0, zone, true, 0, 0, 0, false},
+    {"at", TM_WINDOW_HOPPING, DAY, 6 * 3600 * SECOND, zone, true, 0, 0, 0, false},
+    {"at", TM_WINDOW_CUMULATE, DAY, 6 * 3600 * SECOND, zone, false, 0, 0, 0, false},
   };
   for (size_t i = 0; i < COUNT(days); i++) {
     check(harness_check, table, by_k, 1, counts, 1, &days[i]);
@@ -219,7 +287,7 @@ static void expect_rows(const harness_case *c, const char *const *texts, size_t 
 
 Test(window_agg, results_have_the_last_instant_of_their_window) {
   tm_batch *table = table_from("at timestamp not null, x int32", "5000000|1\n12000000|2\n");
-  const window_shape tumbling = {"at", TM_WINDOW_TUMBLING, 10 * SECOND, 0, NULL, false, 0, 0};
+  const window_shape tumbling = {"at", TM_WINDOW_TUMBLING, 10 * SECOND, 0, NULL, false, 0, 0, 0, false};
   const char *const expected[] = {"0|10000000|1 @9999999", "10000000|20000000|1 @19999999"};
   for (int stream = 0; stream < 2; stream++) {
     harness_case c = case_of(table, no_keys, 0, counts, 1, &tumbling);
@@ -239,7 +307,7 @@ Test(window_agg, picks_go_by_time_then_by_their_arguments) {
     {.agg = "arg_min", .of = "v", .by = "b", .as = "least"},
     {.agg = "arg_max", .of = "v", .by = "b", .as = "most"},
   };
-  const window_shape tumbling = {"at", TM_WINDOW_TUMBLING, 10, 0, NULL, false, 0, 0};
+  const window_shape tumbling = {"at", TM_WINDOW_TUMBLING, 10, 0, NULL, false, 0, 0, 0, false};
   const char *const in_window[] = {"0|10|8|4|8|9"}, *const of_all[] = {"8|4|8|9"};
   for (int stream = 0; stream < 2; stream++) {
     harness_case c = case_of(table, no_keys, 0, specs, 4, &tumbling);
@@ -325,7 +393,11 @@ Test(window_agg, what_cannot_be_is_refused) {
 
 Test(window_agg, damaged_state_is_refused_or_harmless) {
   tm_batch *table = table_of(30, 5, 3, SECOND, 9 * SECOND);
-  check_shapes(harness_damage, table, false, 0, plain, COUNT(plain));
-  check_shapes(harness_damage, table, true, 4 * SECOND, plain, COUNT(plain));
+  const manner again = {.stream = true, .out_of_order_us = 2 * SECOND, .lateness_us = 4 * SECOND,
+                        .early_us = 3 * SECOND};
+  check_shapes(harness_damage, table, &(manner){.stream = false}, plain, COUNT(plain));
+  check_shapes(harness_damage, table, &(manner){.stream = true, .out_of_order_us = 4 * SECOND},
+               plain, COUNT(plain));
+  check_shapes(harness_damage, table, &again, plain, COUNT(plain));
   tm_batch_release(table);
 }

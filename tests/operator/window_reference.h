@@ -13,6 +13,8 @@ typedef struct window_shape {
   const tm_zone *zone;    /* NULL: none */
   bool stream;            /* rows may be late, in the order of the table */
   int64_t out_of_order_us, lateness_us;
+  int64_t early_us;       /* told early: makes no difference in the end */
+  bool final_only;
 } window_shape;
 
 /* The rows in order of time, of equal times in order of the table; columns window_start and
