@@ -46,10 +46,17 @@ static bool live_agg_serves(const tm_bind *bind) {
   return tm_changelog_is_live(bind) && !windowed && !tm_agg_is_of_windows(bind);
 }
 
-/* Rows that can be taken back and have no time are ordered by all their columns. */
+/* Without time and an order of their own, rows are first and last by their columns. */
 static int set_order(tm_bind *bind, live_plan *plan, tm_error *err) {
   const tm_schema *input = bind->inputs[0];
-  if (!plan->options.retracts || plan->options.timed || !plan->agg.groups.wants_places) return 0;
+  bool placed = bind->facts_in[0].placed;
+  if (plan->options.timed || !plan->agg.groups.wants_places) return 0;
+  if (placed && plan->options.retracts) {
+    tm_fail(err, TM_E_JOB, "first, last, arg_min and arg_max go by the order of rows, which is not"
+            " known of a top while it changes");
+    return tm_error_help(err, "min and max need no order; rows with event time go by that");
+  }
+  if (placed) return 0;
   tm_type *types = tm_arena_alloc(bind->arena, (input->count + 1) * sizeof *types);
   if (types == NULL) return no_memory(err);
   for (uint32_t i = 0; i < input->count; i++) types[i] = input->fields[i].type;

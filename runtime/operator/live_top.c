@@ -67,7 +67,6 @@ static int live_top_bind(tm_bind *bind, tm_error *err) {
   p->options = (tm_best_options){
     .spec = &p->top.spec, .ranked = p->top.ranked, .retracts = bind->facts_in[0].changelog,
   };
-  bind->order = TM_ORDER_NONE;
   bind->single = true;
   bind->facts_out.changelog = true;
   bind->facts_out.time = tm_type_of(TM_NULLTYPE);

@@ -165,6 +165,12 @@ static void pass_windows(tm_bind *bind) {
   }
 }
 
+/* Rows of a source, or of a sort, are first and last by where they stand. */
+static void set_placed(tm_bind *bind) {
+  bool kept = bind->order == TM_ORDER_KEEPS && bind->input_count > 0 && bind->facts_in[0].placed;
+  bind->facts_out.placed = bind->input_count == 0 || bind->order == TM_ORDER_MAKES || kept;
+}
+
 /* A source's rows get their time from the step clock, right behind it. */
 static int set_time(tm_bind *bind, tm_error *err) {
   const tm_value *time = tm_value_get(bind->options, "time");
@@ -259,6 +265,7 @@ static int bind_node(const tm_graph *graph, uint32_t index, tm_budget *budget, t
     return -1;
   }
   pass_windows(bind);
+  set_placed(bind);
   return set_time(bind, err);
 }
 
@@ -290,5 +297,6 @@ tm_bind *tm_bind_inserted(const tm_graph *graph, tm_budget *budget, const char *
   bind->facts_out.window_start = bind->facts_out.window_end = -1;
   if (bind->stage->bind(bind, err) < 0) return NULL;
   pass_windows(bind);
+  set_placed(bind);
   return bind;
 }

@@ -16,8 +16,8 @@ typedef struct tm_live_groups tm_live_groups;
 typedef struct tm_live_options {
   bool retracts;  /* weights may be negative */
   bool timed;     /* rows have event time: first and last go by it, else by arrival */
-  /* Rows that are taken back and have no time: the columns of a row, left to right, say which of
-   * them is first. */
+  /* Rows that are taken back, or come in no order, and have no time: the columns of a row, left to
+   * right, say which of them is first. */
   const tm_type *order;
   uint32_t order_count;
 } tm_live_options;

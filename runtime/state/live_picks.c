@@ -3,8 +3,8 @@
  *
  * Every pick is the first of tuples in some order: (value), (time, value), (by, time, value); only
  * `last` takes the last of them. Where `by` is greatest, `by` descends: the earliest row wins.
- * Without event time rows count by their arrival, or, where they can be taken back, by their
- * columns from left to right, which is the order in which a batch has the rows of a changelog.
+ * Without event time rows count by their arrival where they come in an order of their own, else by
+ * their columns from left to right, which is the order in which a batch has them.
  * Where rows are final the state is the first tuple, else a multiset of all. */
 #include "state/live_parts.h"
 
@@ -19,7 +19,7 @@ typedef struct pick_part {
   bool last;                 /* the last of the tuples, not the first */
   tm_multiset_pool *pool;    /* of rows that can be taken back */
   tm_slab slab;              /* strings of the best ones */
-  uint64_t *scratch;         /* a tuple */
+  uint64_t *scratch, *tuple; /* a tuple each */
 } pick_part;
 
 static bool has_by(tm_part_kind kind) {
@@ -31,7 +31,8 @@ static bool goes_by_place(tm_part_kind kind) {
 }
 
 static bool goes_by_columns(const tm_live_part *part) {
-  return goes_by_place(part->spec->kind) && part->options->retracts && !part->options->timed;
+  const tm_live_options *o = part->options;
+  return goes_by_place(part->spec->kind) && !o->timed && (o->retracts || o->order_count > 0);
 }
 
 /* ------------------------------------------------------------------ the order */
@@ -67,7 +68,7 @@ static void picks_close(tm_live_part *part) {
   tm_budget *budget = part->budget;
   tm_multiset_pool_destroy(p->pool);
   tm_slab_deinit(&p->slab);
-  tm_free(budget, p->scratch, p->spec.words * sizeof *p->scratch);
+  tm_free(budget, p->scratch, 2 * p->spec.words * sizeof *p->scratch);
   tm_free(budget, p->parts, p->part_capacity * sizeof *p->parts);
   tm_free(budget, p->columns, p->part_capacity * sizeof *p->columns);
 }
@@ -80,8 +81,9 @@ static bool picks_open(tm_live_part *part) {
   p->columns = tm_alloc_zero(part->budget, p->part_capacity * sizeof *p->columns);
   if (p->parts == NULL || p->columns == NULL) return false;
   arrange(p);
-  p->scratch = tm_alloc(part->budget, p->spec.words * sizeof *p->scratch);
+  p->scratch = tm_alloc(part->budget, 2 * p->spec.words * sizeof *p->scratch);
   if (p->scratch == NULL) return false;
+  p->tuple = p->scratch + p->spec.words;
   if (part->class == &tm_live_best) return true;
   p->pool = tm_multiset_pool_create(part->budget, &p->spec);
   return p->pool != NULL;
@@ -150,19 +152,17 @@ static void offer_words(pick_part *p, const tm_live_batch *b, const int32_t *wei
 static tm_live_result best_apply(tm_live_part *part, const tm_live_batch *b) {
   pick_part *p = (pick_part *)part;
   const int32_t *weights = b->weights[part->spec->filter + 1];
-  uint64_t few[8], *tuple = few;
   open_columns(p, b);
   if (p->spec.words == 1) {
     offer_words(p, b, weights);
     return TM_LIVE_DONE;
   }
-  assert(p->spec.words <= sizeof few / sizeof *few);
   for (uint32_t i = 0; i < b->count; i++) {
     uint32_t row = row_of(b, i);
     if ((weights != NULL && weights[i] == 0) || is_out(p, row)) continue;
-    tm_tuple_write(&p->spec, p->columns, row, tuple);
+    tm_tuple_write(&p->spec, p->columns, row, p->tuple);
     uint64_t *state = (uint64_t *)(void *)(b->states[b->local[i]] + part->offset);
-    if (!offer(p, state, tuple)) return TM_LIVE_MEMORY;
+    if (!offer(p, state, p->tuple)) return TM_LIVE_MEMORY;
   }
   return TM_LIVE_DONE;
 }
@@ -182,10 +182,9 @@ static void best_save(const tm_live_part *part, const void *state, tm_record_wri
 
 static int best_restore(tm_live_part *part, void *state, tm_record_reader *reader) {
   pick_part *p = (pick_part *)part;
-  uint64_t tuple[8];
   if (tm_record_get(reader, 1) == 0) return 0;
-  tm_tuple_restore(&p->spec, tuple, reader);
-  return reader->failed || offer(p, state, tuple) ? 0 : -1;
+  tm_tuple_restore(&p->spec, p->tuple, reader);
+  return reader->failed || offer(p, state, p->tuple) ? 0 : -1;
 }
 
 const tm_live_class tm_live_best = {

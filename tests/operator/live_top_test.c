@@ -179,7 +179,7 @@ Test(live_top, what_the_plan_is_told) {
   cr_assert_eq(harness_bind(&c, &arena, 100, &bind, &err), 0, "%s", err.message);
   cr_expect(bind.single && bind.chooses && bind.facts_out.changelog);
   cr_expect_eq(bind.facts_out.time.kind, TM_NULLTYPE);
-  cr_expect_eq(bind.order, TM_ORDER_NONE);
+  cr_expect_eq(bind.order, TM_ORDER_MAKES); /* that of its batch */
   c.needed = "g";
   char *needs = harness_needs(&c, 0);
   cr_expect_str_eq(needs, "g f i d s h");

@@ -35,6 +35,7 @@ void harness_facts(const harness_case *c, tm_bind *bind) {
       .bounded = !c->unbounded,
       .live = c->live,
       .in_time_order = c->in_time_order,
+      .placed = c->ordered_input,
       .window_start = find_or_none(schema, c->window_start),
       .window_end = find_or_none(schema, c->window_end),
       .fixed_windows = c->fixed_windows,
