@@ -37,18 +37,14 @@ static bool agg_serves(const tm_bind *bind) {
   if (bind->job->stream) {
     return !tm_changelog_is_live(bind) && !windowed && !tm_agg_is_of_windows(bind);
   }
-  return !windowed || tm_window_plan_kind(bind->options) == TM_WINDOW_TUMBLING;
+  if (!windowed) return true;
+  return tm_window_plan_kind(bind->options) == TM_WINDOW_TUMBLING &&
+         !tm_window_plan_fills(bind->options);
 }
 
 static int agg_bind(tm_bind *bind, tm_error *err) {
   if (tm_agg_bind_in_time(bind, true, err) < 0) return -1;
-  const tm_window_plan *window = &((const tm_agg_plan *)bind->plan)->window;
-  if (window->fill) {
-    tm_fail(err, TM_E_UNSUPPORTED, "'fill' of windows is not in this version of tidemill yet");
-  } else if (window->processing) {
-    tm_fail(err, TM_E_UNSUPPORTED, "windows by processing time are not in this version yet");
-  }
-  return err->code == TM_E_NONE ? 0 : -1;
+  return tm_window_plan_check_mode(bind, &((const tm_agg_plan *)bind->plan)->window, err);
 }
 
 static int agg_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, void **out,

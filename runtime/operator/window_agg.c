@@ -55,23 +55,7 @@ static bool window_agg_serves(const tm_bind *bind) {
     bool windowed = window != NULL && window->kind != TM_VALUE_NIL;
     return !windowed && bind->job->stream && tm_agg_is_of_windows(bind);
   }
-  const tm_value *fill = tm_value_get(bind->options, "fill");
-  bool fills = fill != NULL && fill->kind == TM_VALUE_BOOL && fill->boolean;
-  return bind->job->stream || kind != TM_WINDOW_TUMBLING || fills;
-}
-
-static int check_window(const tm_bind *bind, const tm_window_plan *window, tm_error *err) {
-  if (window->processing && !bind->job->stream) {
-    tm_fail(err, TM_E_VALUE,
-            "a window by processing time wants a stream: a batch comes all at once");
-    return tm_error_help(err, "run it with --as stream, or give the source event time");
-  }
-  const char *what = window->lateness_us > 0 ? "lateness" : window->early_us > 0 ? "emit" : NULL;
-  if (!window->fill || what == NULL) return 0;
-  tm_fail(err, TM_E_UNSUPPORTED, "options 'fill' and '%s' of one window are not in this version of "
-          "tidemill yet", what);
-  tm_error_token(err, what, "");
-  return -1;
+  return bind->job->stream || kind != TM_WINDOW_TUMBLING || tm_window_plan_fills(bind->options);
 }
 
 static int window_agg_bind(tm_bind *bind, tm_error *err) {
@@ -82,7 +66,7 @@ static int window_agg_bind(tm_bind *bind, tm_error *err) {
   }
   if (tm_agg_bind_in_time(bind, false, err) < 0) return -1;
   const tm_agg_plan *plan = bind->plan;
-  if (check_window(bind, &plan->window, err) < 0) return -1;
+  if (tm_window_plan_check_mode(bind, &plan->window, err) < 0) return -1;
   bind->single = true;
   bind->facts_out.changelog = plan->shape.lateness_us > 0 || plan->shape.early_us > 0;
   if (!plan->window.processing) return 0;

@@ -22,6 +22,10 @@ int tm_window_plan_kind(const tm_value *options) {
   return -1;
 }
 
+bool tm_window_plan_fills(const tm_value *options) {
+  return tm_options_bool(options, "fill", false);
+}
+
 /* A duration of the window as it was written, for messages. */
 static const char *words_of(const tm_value *window, const char *name) {
   const tm_value *v = tm_value_get(window, name);
@@ -72,7 +76,7 @@ int tm_window_plan_read(const tm_bind *bind, tm_window_plan *out, tm_error *err)
   int kind = tm_window_plan_kind(bind->options);
   const char *step = kind == TM_WINDOW_HOPPING ? "slide" : "step";
   const tm_zone *zone;
-  *out = (tm_window_plan){.fill = tm_options_bool(bind->options, "fill", false)};
+  *out = (tm_window_plan){.fill = tm_window_plan_fills(bind->options)};
   if (read_type(bind, window, out, &zone, err) < 0) return -1;
   if (tm_window_grid_init(&out->grid, (tm_window_kind)kind, tm_options_duration(window, "size", 0),
                           tm_options_duration(window, step, 0), zone, err) < 0) {
@@ -90,6 +94,20 @@ int tm_window_plan_read(const tm_bind *bind, tm_window_plan *out, tm_error *err)
                                     kind == TM_WINDOW_HOPPING ? "hopping" : "cumulate", size,
                                     words_of(window, step));
   return out->text == NULL ? no_memory(err) : 0;
+}
+
+int tm_window_plan_check_mode(const tm_bind *bind, const tm_window_plan *window, tm_error *err) {
+  if (window->processing && !bind->job->stream) {
+    tm_fail(err, TM_E_VALUE,
+            "a window by processing time wants a stream: a batch comes all at once");
+    return tm_error_help(err, "run it with --as stream, or give the source event time");
+  }
+  const char *what = window->lateness_us > 0 ? "lateness" : window->early_us > 0 ? "emit" : NULL;
+  if (!window->fill || what == NULL) return 0;
+  tm_fail(err, TM_E_UNSUPPORTED, "options 'fill' and '%s' of one window are not in this version of "
+          "tidemill yet", what);
+  tm_error_token(err, what, "");
+  return -1;
 }
 
 int tm_window_plan_column(tm_type type, tm_batch *out, uint32_t column, const int64_t *us) {

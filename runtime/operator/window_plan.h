@@ -17,8 +17,13 @@ typedef struct tm_window_plan {
 
 /* The kind of fixed window that the options ask for; -1: none, or one of another kind. */
 int tm_window_plan_kind(const tm_value *options);
+/* Whether windows without rows come, too. */
+bool tm_window_plan_fills(const tm_value *options);
 /* Reads options whose window is a fixed one. 0, or -1 with err. */
 int tm_window_plan_read(const tm_bind *bind, tm_window_plan *out, tm_error *err);
+
+/* Whether such windows can be in this job. 0, or -1 with err. */
+int tm_window_plan_check_mode(const tm_bind *bind, const tm_window_plan *plan, tm_error *err);
 
 /* Microseconds as a column of that type, for all rows of `out`. 0 or -1 (memory). */
 int tm_window_plan_column(tm_type type, tm_batch *out, uint32_t column, const int64_t *us);

@@ -216,6 +216,92 @@ Test(window_agg, of_many_keys_that_do_not_stay) {
   tm_batch_release(table);
 }
 
+/* ---------------------------------------------------------------- filled windows */
+
+static int64_t field_of(const char *text, int nth) {
+  for (; nth > 0; nth--) text = strchr(text, '|') + 1;
+  return strtoll(text, NULL, 10);
+}
+
+/* Adds the windows that each group has none in, from its first to the last of all: by the grid, of
+ * rows "key|start|end|…". */
+static void fill_rows(rows_list *rows, const window_shape *shape, bool keyed, const char *empty) {
+  tm_window_grid grid;
+  tm_window_regions regions = {{0}, {0}};
+  tm_error err = {0};
+  int64_t last = INT64_MIN;
+  size_t count = rows->count;
+  cr_assert_eq(tm_window_grid_init(&grid, shape->kind, shape->size_us, shape->step_us, NULL, &err),
+               0);
+  for (size_t i = 0; i < count; i++) {
+    int64_t end = field_of(rows->texts[i], keyed + 1);
+    last = end > last ? end : last;
+  }
+  for (size_t i = 0; i < count; i++) {
+    const char *text = rows->texts[i], *bar = keyed ? strchr(text, '|') : text;
+    int size = (int)(bar - text);
+    tm_window w = {field_of(text, keyed), field_of(text, keyed + 1)};
+    bool first = true;
+    for (size_t k = 0; k < count; k++) {
+      bool same = strncmp(rows->texts[k], text, (size_t)size + 1) == 0 || !keyed;
+      if (same && field_of(rows->texts[k], keyed + 1) < w.end_us) first = false;
+    }
+    while (first && w.end_us < last) {
+      char line[200];
+      bool there = false;
+      w = tm_window_grid_next(&grid, w, &regions);
+      (void)snprintf(line, sizeof line, "%.*s%s%ld|%ld|", size, text, keyed ? "|" : "",
+                     (long)w.start_us, (long)w.end_us);
+      for (size_t k = 0; k < count; k++) {
+        there |= strncmp(rows->texts[k], line, strlen(line)) == 0;
+      }
+      if (there) continue;
+      (void)snprintf(line + strlen(line), sizeof line - strlen(line), "%s", empty);
+      rows_list_add(rows, strdup(line));
+    }
+  }
+}
+
+static void check_filled(checker run, const tm_batch *table, bool keyed,
+                         const window_shape *shape) {
+  const agg_spec specs[] = {{.agg = "count"}, {.agg = "sum", .of = "i", .as = "s"},
+                            {.agg = "max", .of = "f", .as = "m"},
+                            {.agg = "median", .of = "f", .as = "q"},
+                            {.agg = "count_distinct", .of = "s", .as = "d"},
+                            {.agg = "first", .of = "s", .as = "p"}};
+  const char *const keys[] = {"k", "window_start", "window_end"};
+  rows_list expected = {0}, late = {0};
+  tm_batch *expanded = window_reference_expand(table, shape, &arena, keyed ? "k i f s" : "i f s",
+                                               &late);
+  agg_reference(expanded, keys + !keyed, 2 + keyed, specs, COUNT(specs), &expected);
+  fill_rows(&expected, shape, keyed, "0|null|null|null|0|null");
+  harness_case c = case_of(table, by_k, keyed, specs, COUNT(specs), shape);
+  c.options = V_TABLE(&arena, {"keys", agg_keys_value(&arena, keys, keyed)},
+                      {"aggs", agg_specs_value(&arena, specs, COUNT(specs))},
+                      {"window", window_value(&arena, shape)}, {"fill", v_bool(true)});
+  run(&c, &(harness_expected){.rows = &expected, .lates = &late,
+                              .label = shape->stream ? "filled, stream" : "filled, batch"});
+  rows_list_clear(&expected);
+  rows_list_clear(&late);
+  tm_batch_release(expanded);
+}
+
+Test(window_agg, fill_gives_windows_without_rows) {
+  for (uint64_t seed = 1; seed < 4; seed++) {
+    tm_batch *table = table_of(60, seed, 3, 7 * SECOND, 20 * SECOND);
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+      window_shape shape = shapes[i];
+      for (int stream = 0; stream < 2; stream++) {
+        shape.stream = stream == 1;
+        shape.out_of_order_us = 9 * SECOND;
+        check_filled(harness_check, table, true, &shape);
+        check_filled(harness_check, table, false, &shape);
+      }
+    }
+    tm_batch_release(table);
+  }
+}
+
 /* ---------------------------------------------------------------- types and zones */
 
 static const agg_spec counts[] = {{.agg = "count"}};
@@ -287,7 +373,7 @@ static void expect_rows(const harness_case *c, const char *const *texts, size_t 
 
 Test(window_agg, results_have_the_last_instant_of_their_window) {
   tm_batch *table = table_from("at timestamp not null, x int32", "5000000|1\n12000000|2\n");
-  const window_shape tumbling = {"at", TM_WINDOW_TUMBLING, 10 * SECOND, 0, NULL, false, 0, 0, 0, false};
+  const window_shape tumbling = {.time = "at", .size_us = 10 * SECOND};
   const char *const expected[] = {"0|10000000|1 @9999999", "10000000|20000000|1 @19999999"};
   for (int stream = 0; stream < 2; stream++) {
     harness_case c = case_of(table, no_keys, 0, counts, 1, &tumbling);
@@ -307,7 +393,7 @@ Test(window_agg, picks_go_by_time_then_by_their_arguments) {
     {.agg = "arg_min", .of = "v", .by = "b", .as = "least"},
     {.agg = "arg_max", .of = "v", .by = "b", .as = "most"},
   };
-  const window_shape tumbling = {"at", TM_WINDOW_TUMBLING, 10, 0, NULL, false, 0, 0, 0, false};
+  const window_shape tumbling = {.time = "at", .size_us = 10};
   const char *const in_window[] = {"0|10|8|4|8|9"}, *const of_all[] = {"8|4|8|9"};
   for (int stream = 0; stream < 2; stream++) {
     harness_case c = case_of(table, no_keys, 0, specs, 4, &tumbling);
