@@ -6,7 +6,11 @@
  * refused like any row; a connection that cannot be read at all, for its header lacks a column,
  * is refused as one row and given up, and fails the run only where no `bad` takes refused rows.
  *
- * Neither has an end: a stream may use them, a batch may not. */
+ * Neither has an end: a stream may use them, a batch may not.
+ *
+ * Saved is where each file goes on, and the rows at hand that were not given yet. Connections do
+ * not survive: those that were open end when a state is restored, and what they had sent but the
+ * lane had not got is lost. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +23,7 @@
 #include "stage/end_options.h"
 #include "stage/options.h"
 #include "stage/parse.h"
+#include "state/record.h"
 
 /* Made by bind. */
 typedef struct live_plan {
@@ -34,14 +39,18 @@ typedef struct live_shared {
   uint8_t *early;
   tm_tail *tail;     /* one of the two */
   tm_tcp_input *tcp;
-  bool announced;
+  tm_arena names;    /* of connections that ended with an earlier run */
 } live_shared;
 
 typedef struct live {
   tm_parse parse;
   live_shared *shared;
   bool drained;
-  uint64_t empty_sequence; /* of batches that end a partition: that of the block before */
+  uint32_t number;     /* of the file whose block the parser has */
+  /* Connections that rows came of and that have not ended, by partition: their names, or NULL. */
+  const char **open;
+  uint32_t open_capacity;
+  uint32_t ending;     /* partitions below it, if open, are of an earlier run and end now */
 } live;
 
 static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "reading: out of memory"); }
@@ -188,6 +197,7 @@ static void live_unshare(void *object) {
   live_shared *s = object;
   tm_tail_close(s->tail);
   tm_tcp_input_close(s->tcp);
+  tm_arena_deinit(&s->names);
   if (s->early != NULL) tm_free(s->budget, s->early, early_bytes(s));
   tm_free(s->budget, s, sizeof *s);
 }
@@ -199,6 +209,7 @@ static int live_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, vo
   (void)lanes;
   if (s == NULL) return no_memory(err);
   s->budget = budget;
+  tm_arena_init(&s->names, budget);
   s->reading = plan->reading;
   s->early = tm_alloc_zero(budget, early_bytes(s));
   if (s->early == NULL) {
@@ -228,6 +239,7 @@ static void live_close(void *self) {
   live *l = self;
   tm_budget *budget = l->parse.env.budget;
   tm_parse_close(&l->parse);
+  tm_free(budget, l->open, l->open_capacity * sizeof *l->open);
   tm_free(budget, l, sizeof *l);
 }
 
@@ -247,6 +259,23 @@ static int live_open(const tm_stage_env *env, void **out, tm_error *err) {
 }
 
 /* ---------------------------------------------------------------- resume */
+
+/* Notes the name of a connection that has something, NULL when it ends. 0 or -1. */
+static int note_open(live *l, uint32_t partition, const char *name, tm_error *err) {
+  if (l->shared->tcp == NULL) return 0;
+  if (partition >= l->open_capacity) {
+    uint32_t capacity = l->open_capacity == 0 ? 16 : l->open_capacity;
+    while (capacity <= partition) capacity *= 2;
+    const char **grown = tm_alloc_zero(l->parse.env.budget, capacity * sizeof *grown);
+    if (grown == NULL) return no_memory(err);
+    if (l->open_capacity > 0) memcpy(grown, l->open, l->open_capacity * sizeof *grown);
+    tm_free(l->parse.env.budget, l->open, l->open_capacity * sizeof *grown);
+    l->open = grown;
+    l->open_capacity = capacity;
+  }
+  l->open[partition] = name;
+  return 0;
+}
 
 /* The end of a partition, and why if it was given up. */
 static int end_partition(live *l, const tm_live_item *item, tm_out *out, tm_error *err) {
@@ -283,9 +312,24 @@ static tm_live_answer take(live *l, tm_live_item *out, tm_error *err) {
   return answer;
 }
 
+/* Connections of an earlier run are gone. true: one was told. */
+static bool end_earlier(live *l, tm_out *out, tm_error *err, int *done) {
+  while (l->ending > 0) {
+    uint32_t partition = --l->ending;
+    const char *name = partition < l->open_capacity ? l->open[partition] : NULL;
+    if (name == NULL) continue;
+    l->open[partition] = NULL;
+    *done = end_partition(l, &(tm_live_item){.name = name, .partition = partition}, out, err);
+    return true;
+  }
+  return false;
+}
+
 /* INPUT: something was taken; else the word for the lane. */
 static tm_flow take_item(live *l, tm_out *out, tm_error *err) {
   tm_live_item item;
+  int done = 0;
+  if (end_earlier(l, out, err, &done)) return done < 0 ? TM_FLOW_FAILED : TM_FLOW_INPUT;
   if (is_over(l)) return TM_FLOW_FINISHED;
   switch (take(l, &item, err)) {
     case TM_LIVE_FAILED: return TM_FLOW_FAILED;
@@ -293,9 +337,11 @@ static tm_flow take_item(live *l, tm_out *out, tm_error *err) {
     case TM_LIVE_LATER: return TM_FLOW_BLOCKED;
     case TM_LIVE_TAKEN: break;
   }
+  l->number = item.number;
   if (item.block != NULL && tm_parse_begin(&l->parse, item.block, out, err) < 0) {
     return TM_FLOW_FAILED;
   }
+  if (note_open(l, item.partition, item.ends ? NULL : item.name, err) < 0) return TM_FLOW_FAILED;
   if (item.ends && end_partition(l, &item, out, err) < 0) return TM_FLOW_FAILED;
   return TM_FLOW_INPUT;
 }
@@ -316,6 +362,128 @@ static tm_flow live_resume(void *self, tm_out *out, tm_error *err) {
   return TM_FLOW_MORE;
 }
 
+/* ---------------------------------------------------------------- save */
+
+static int save_places(live *l, tm_record_writer *w, tm_error *err) {
+  const tm_tail *tail = l->shared->tail;
+  tm_tail_progress progress = tm_tail_progress_of(tail);
+  const uint64_t head[] = {progress.sequence, progress.next_number, progress.file_count};
+  for (size_t i = 0; i < 3; i++) tm_record_put(w, head[i]);
+  for (uint32_t i = 0; i < progress.file_count; i++) {
+    tm_tail_place p;
+    if (tm_tail_place_of(tail, i, &p, err) < 0) return -1;
+    const uint64_t fields[] = {p.device, p.inode, p.number, p.known, p.begun, p.at.offset,
+                               p.at.line, p.at.skipping, p.at.state, p.at.left};
+    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) tm_record_put(w, fields[k]);
+    tm_record_put_bytes(w, p.path, strlen(p.path));
+    tm_record_put_bytes(w, p.last, p.last_size);
+  }
+  return 0;
+}
+
+/* What the parser has and did not give yet. */
+static void save_rest(const live *l, tm_record_writer *w) {
+  tm_parser_rest rest;
+  const tm_format *format = l->shared->reading.format;
+  const tm_block *b = l->parse.busy ? format->parser_rest(l->parse.parser, &rest) : NULL;
+  bool some = b != NULL && rest.from < b->size;
+  tm_record_put(w, some);
+  if (!some) return;
+  const uint64_t fields[] = {l->number, rest.line, b->offset + rest.from, b->sequence,
+                             rest.batches, rest.told};
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) tm_record_put(w, fields[i]);
+  tm_record_put_bytes(w, b->data + rest.from, b->size - rest.from);
+}
+
+static int live_save(void *self, tm_bytes *out, tm_error *err) {
+  live *l = self;
+  tm_record_writer w = {.out = out};
+  if (l->parse.env.lane != 0) return 0;
+  if (l->shared->tail != NULL) {
+    if (save_places(l, &w, err) < 0) return -1;
+    save_rest(l, &w);
+    return tm_record_end(&w, err);
+  }
+  uint32_t count = l->open_capacity;
+  while (count > 0 && l->open[count - 1] == NULL) count--;
+  tm_record_put(&w, count);
+  for (uint32_t i = 0; i < count; i++) {
+    const char *name = l->open[i] == NULL ? "" : l->open[i];
+    tm_record_put_bytes(&w, name, strlen(name));
+  }
+  return tm_record_end(&w, err);
+}
+
+/* ---------------------------------------------------------------- restore */
+
+static int restore_place(live *l, tm_record_reader *r, tm_error *err) {
+  tm_tail_place p = {.device = tm_record_get(r, UINT64_MAX)};
+  p.inode = tm_record_get(r, UINT64_MAX);
+  p.number = (uint32_t)tm_record_get(r, UINT32_MAX);
+  p.known = tm_record_get(r, 1);
+  p.begun = tm_record_get(r, 1);
+  uint64_t *const at[] = {&p.at.offset, &p.at.line, &p.at.skipping, &p.at.state, &p.at.left};
+  for (size_t i = 0; i < sizeof at / sizeof *at; i++) *at[i] = tm_record_get(r, INT64_MAX);
+  size_t path_size, last_size;
+  const uint8_t *path = tm_record_view(r, &path_size);
+  const uint8_t *last = tm_record_view(r, &last_size);
+  if (r->failed || last_size > TM_TAIL_LAST || last_size > p.at.offset) {
+    return tm_fail(err, TM_E_LOCKED, "saved state does not fit");
+  }
+  p.path = tm_arena_text(&l->shared->names, (const char *)path, path_size);
+  if (p.path == NULL) return no_memory(err);
+  if (last_size > 0) memcpy(p.last, last, last_size);
+  p.last_size = last_size;
+  return tm_tail_seek(l->shared->tail, &p, err) < 0 ? -1 : 0;
+}
+
+static int restore_rest(live *l, tm_record_reader *r, tm_error *err) {
+  tm_block like = {0};
+  if (tm_record_get(r, 1) == 0) return tm_record_close(r, err);
+  l->number = (uint32_t)tm_record_get(r, UINT32_MAX);
+  like.first_line = tm_record_get(r, UINT64_MAX);
+  like.offset = tm_record_get(r, UINT64_MAX);
+  like.sequence = tm_record_get(r, UINT64_MAX);
+  like.first_batch = (uint32_t)tm_record_get(r, UINT32_MAX);
+  like.told = tm_record_get(r, 1) != 0;
+  size_t size;
+  const uint8_t *bytes = tm_record_view(r, &size);
+  if (tm_record_close(r, err) < 0) return -1;
+  bool text = l->shared->reading.format->ends_lines;
+  if (size == 0 || size > UINT32_MAX || (text && bytes[size - 1] != '\n')) {
+    return tm_fail(err, TM_E_LOCKED, "saved state does not fit");
+  }
+  tm_block *b = tm_tail_block(l->shared->tail, l->number, &like, bytes, size, err);
+  if (b == NULL) return err->code == TM_E_NONE ? 0 : -1; /* its file has gone: that was told */
+  return tm_parse_begin(&l->parse, b, NULL, err);
+}
+
+static int live_restore(void *self, const void *bytes, size_t size, tm_error *err) {
+  live *l = self;
+  tm_record_reader r;
+  tm_record_open(&r, bytes, size);
+  if (l->parse.env.lane != 0) return tm_record_close(&r, err);
+  if (l->shared->tail != NULL) {
+    tm_tail_progress progress = {.sequence = tm_record_get(&r, UINT64_MAX / 2)};
+    progress.next_number = (uint32_t)tm_record_get(&r, UINT32_MAX);
+    progress.file_count = (uint32_t)tm_record_get(&r, UINT32_MAX);
+    tm_tail_go_on(l->shared->tail, &progress);
+    for (uint32_t i = 0; i < progress.file_count && !r.failed; i++) {
+      if (restore_place(l, &r, err) < 0) return -1;
+    }
+    return restore_rest(l, &r, err);
+  }
+  l->ending = (uint32_t)tm_record_get(&r, 1 << 24);
+  for (uint32_t i = 0; i < l->ending && !r.failed; i++) {
+    size_t name_size;
+    const uint8_t *name = tm_record_view(&r, &name_size);
+    if (name_size == 0) continue;
+    const char *kept = tm_arena_text(&l->shared->names, (const char *)name, name_size);
+    if (kept == NULL || note_open(l, i, kept, err) < 0) return no_memory(err);
+  }
+  return tm_record_close(&r, err);
+}
+
 const tm_stage tm_stage_live = {
   .size = sizeof(tm_stage),
   .name = "tail",
@@ -326,7 +494,9 @@ const tm_stage tm_stage_live = {
   .bind = live_bind,
   .share = live_share,
   .open = live_open,
+  .restore = live_restore,
   .resume = live_resume,
+  .save = live_save,
   .close = live_close,
   .unshare = live_unshare,
 };

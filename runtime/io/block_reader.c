@@ -237,31 +237,9 @@ tm_block *tm_block_reader_restore(tm_block_reader *r, const tm_block *like, cons
     return NULL;
   }
   tm_env_get()->mutex_lock(&r->mutex);
-  const tm_layout *layout = layout_of(r, like->file_index, err);
+  tm_cutter of = {.budget = r->budget, .reading = r->reading, .pool = r->pool,
+                  .name = r->files->items[like->file_index].name, .file_index = like->file_index,
+                  .layout = layout_of(r, like->file_index, err)};
   tm_env_get()->mutex_unlock(&r->mutex);
-  tm_block *b = layout == NULL ? NULL : tm_block_create(r->pool, size);
-  uint64_t *masks = tm_alloc(r->budget, (size / 64 + 2) * 2 * sizeof *masks);
-  if (b != NULL && masks != NULL) {
-    tm_split split = {.masks = masks};
-    memcpy(b->buffer, bytes, size);
-    memset(b->buffer + size, 0, TM_BLOCK_PAD);
-    r->reading->format->split(r->reading, &split, b->buffer, size);
-    b->size = size;
-    b->layout = layout;
-    b->file = r->files->items[like->file_index].name;
-    b->file_index = like->file_index;
-    b->first_line = like->first_line;
-    b->lines = split.lines;
-    b->flags = split.flags;
-    b->offset = like->offset;
-    b->sequence = like->sequence;
-    b->first_batch = like->first_batch;
-    b->told = like->told;
-  } else {
-    if (err->code == TM_E_NONE) no_memory(err);
-    tm_block_release(b);
-    b = NULL;
-  }
-  tm_free(r->budget, masks, (size / 64 + 2) * 2 * sizeof *masks);
-  return b;
+  return of.layout == NULL ? NULL : tm_cutter_restore(&of, like, bytes, size, err);
 }

@@ -359,3 +359,33 @@ void tm_cutter_jump(tm_cutter *c, const tm_cutter_place *place) {
   c->skipping = place->skipping != 0;
   c->split = (tm_split){.state = (uint32_t)place->state, .left = place->left};
 }
+
+tm_block *tm_cutter_restore(const tm_cutter *c, const tm_block *like, const void *bytes,
+                            size_t size, tm_error *err) {
+  tm_block *b = tm_block_create(c->pool, size);
+  size_t mask_bytes = (size / 64 + 2) * 2 * sizeof(uint64_t);
+  uint64_t *masks = tm_alloc(c->budget, mask_bytes);
+  if (b != NULL && masks != NULL) {
+    tm_split split = {.masks = masks};
+    memcpy(b->buffer, bytes, size);
+    memset(b->buffer + size, 0, TM_BLOCK_PAD);
+    c->reading->format->split(c->reading, &split, b->buffer, size);
+    b->size = size;
+    b->layout = c->layout;
+    b->file = c->name;
+    b->file_index = c->file_index;
+    b->first_line = like->first_line;
+    b->lines = split.lines;
+    b->flags = split.flags;
+    b->offset = like->offset;
+    b->sequence = like->sequence;
+    b->first_batch = like->first_batch;
+    b->told = like->told;
+  } else {
+    no_memory(err);
+    tm_block_release(b);
+    b = NULL;
+  }
+  tm_free(c->budget, masks, mask_bytes);
+  return b;
+}

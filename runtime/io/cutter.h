@@ -68,6 +68,10 @@ typedef struct tm_cutter_place {
 bool tm_cutter_place_of(const tm_cutter *cutter, tm_cutter_place *out); /* false: not begun */
 /* What comes before the first record, of a file whose first bytes are in. 1; 0: needs more; -1. */
 int tm_cutter_head(tm_cutter *cutter, tm_error *err);
+/* A block of bytes that were saved: `like` has its first_line, offset, sequence, first_batch and
+ * told; the layout is that of the cutter. NULL with err. */
+tm_block *tm_cutter_restore(const tm_cutter *cutter, const tm_block *like, const void *bytes,
+                            size_t size, tm_error *err);
 /* After head(): the bytes that come next are those at the place; what was in is dropped. */
 void tm_cutter_jump(tm_cutter *cutter, const tm_cutter_place *place);
 

@@ -14,6 +14,7 @@ typedef struct tm_live_item {
   tm_block *block;     /* NULL: only an end */
   const char *name;    /* of the partition; lives as long as the run */
   uint32_t partition;
+  uint32_t number;     /* of a file, whatever its partition; else 0 */
   bool ends;           /* nothing more comes from the partition */
   char wrong[320];     /* why it was given up; "": it was not */
 } tm_live_item;

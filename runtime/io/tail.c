@@ -6,13 +6,13 @@
 #include "io/tail.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/env.h"
 #include "base/glob.h"
 #include "base/log.h"
 #include "format/compress.h"
-#include "io/cutter.h"
 
 enum {
   READ_BYTES = 256 << 10,
@@ -22,7 +22,7 @@ enum {
   LOOK_US = 20 * 1000,         /* at sizes */
   SEARCH_US = 250 * 1000,      /* for files */
   SEARCH_SHARE = 20,           /* of the time at most one part goes into that */
-  LAST_BYTES = 32,
+  LAST_BYTES = TM_TAIL_LAST,
   LINGER_US = 5 * 1000 * 1000, /* a file without a name may still grow: its writer has it open */
 };
 
@@ -162,9 +162,8 @@ static int has_grown(tailed *f, tm_error *err) {
   return info.size > f->position;
 }
 
-/* Goes to the end of what is there now, past the rest of a line that is not whole yet. The head of
- * the file says how its records lie. */
-static int go_to_end(tailed *f, uint64_t size, tm_error *err) {
+/* Its head, which says how its records lie. 1; 0: it is not whole yet; -1. */
+static int read_head(tailed *f, uint64_t size, tm_error *err) {
   int begun = 0;
   while (begun == 0 && f->position < size) {
     int64_t got = read_some(f, err);
@@ -172,6 +171,12 @@ static int go_to_end(tailed *f, uint64_t size, tm_error *err) {
     if (got == 0) break;
     begun = tm_cutter_head(&f->cutter, err);
   }
+  return begun;
+}
+
+/* Goes to the end of what is there now, past the rest of a line that is not whole yet. */
+static int go_to_end(tailed *f, uint64_t size, tm_error *err) {
+  int begun = read_head(f, size, err);
   if (begun <= 0) return begun; /* its head is not whole: there is nothing to pass over */
   tm_cutter_place place = {.line = f->cutter.line, .offset = f->cutter.start};
   if (size > place.offset) {
@@ -218,6 +223,26 @@ static const char *keep_path(tm_tail *t, const char *path) {
   return tm_arena_text(&t->paths, path, strlen(path));
 }
 
+/* Takes the descriptor, on every path. NULL with err. */
+static tailed *tailed_create(tm_tail *t, const char *path, int file, const tm_file_info *info,
+                             uint32_t number, tm_error *err) {
+  tailed *f = tm_alloc_zero(t->budget, sizeof *f);
+  const char *name = f == NULL ? NULL : keep_path(t, path);
+  if (name == NULL) {
+    tm_env_get()->close(file);
+    tm_free(t->budget, f, sizeof *f);
+    no_memory(err);
+    return NULL;
+  }
+  *f = (tailed){.path = name, .file = file, .device = info->device, .inode = info->inode,
+                .number = number, .seen = true};
+  f->cutter = (tm_cutter){.budget = t->budget, .reading = t->reading, .home = &t->home,
+                          .pool = t->pool, .small = t->small, .name = name,
+                          .file_index = t->options->by_file ? number : 0};
+  tm_cutter_begin(&f->cutter);
+  return f;
+}
+
 static int add(tm_tail *t, const char *path, tm_error *err) {
   const tm_env *env = tm_env_get();
   tm_file_info info = {0};
@@ -225,22 +250,14 @@ static int add(tm_tail *t, const char *path, tm_error *err) {
   if (file == -ENOENT) return 0; /* it has just gone */
   if (file < 0) return fail_read(path, file, err);
   int known = env->stat_file(file, &info);
-  tailed *f = known < 0 || find(t, &info) != NULL ? NULL : tm_alloc_zero(t->budget, sizeof *f);
-  if (f == NULL) {
+  if (known < 0 || find(t, &info) != NULL) {
     env->close(file);
-    if (known < 0) return fail_read(path, known, err);
-    return find(t, &info) != NULL ? 0 : no_memory(err);
+    return known < 0 ? fail_read(path, known, err) : 0;
   }
-  const char *name = keep_path(t, path);
-  *f = (tailed){.path = name, .file = file, .device = info.device, .inode = info.inode,
-                .number = t->next_number++, .seen = true};
-  f->cutter = (tm_cutter){.budget = t->budget, .reading = t->reading, .home = &t->home,
-                          .pool = t->pool, .small = t->small, .name = name,
-                          .file_index = t->options->by_file ? f->number : 0};
-  tm_cutter_begin(&f->cutter);
-  if (name == NULL) no_memory(err);
+  tailed *f = tailed_create(t, path, file, &info, t->next_number++, err);
+  if (f == NULL) return -1;
   bool at_end = t->options->from_end && !t->searched;
-  if (name == NULL || (at_end && go_to_end(f, info.size, err) < 0)) {
+  if (at_end && go_to_end(f, info.size, err) < 0) {
     tailed_destroy(t, f);
     return -1;
   }
@@ -318,7 +335,8 @@ static int search(tm_tail *t, int64_t now_us, tm_error *err) {
 
 static tm_live_item item_of(const tm_tail *t, tailed *f) {
   f->known = true;
-  return (tm_live_item){.name = f->path, .partition = t->options->by_file ? f->number : 0};
+  return (tm_live_item){.name = f->path, .number = f->number,
+                        .partition = t->options->by_file ? f->number : 0};
 }
 
 static tm_live_answer give(tm_tail *t, tailed *f, tm_block *block, tm_live_item *out) {
@@ -404,4 +422,117 @@ tm_live_answer tm_tail_take(tm_tail *t, tm_live_item *out, int64_t *out_look_us,
     *out_look_us = now_us + LOOK_US;
     return TM_LIVE_LATER;
   }
+}
+
+/* ---------------------------------------------------------------- places */
+
+tm_tail_progress tm_tail_progress_of(const tm_tail *t) {
+  tm_tail_progress progress = {.sequence = t->sequence, .next_number = t->next_number};
+  for (const tailed *f = t->files; f != NULL; f = f->next) progress.file_count++;
+  return progress;
+}
+
+void tm_tail_go_on(tm_tail *t, const tm_tail_progress *progress) {
+  t->sequence = progress->sequence;
+  t->next_number = progress->next_number;
+  t->searched = true; /* what is new since then is read from its start */
+}
+
+int tm_tail_place_of(const tm_tail *t, uint32_t nth, tm_tail_place *out, tm_error *err) {
+  const tailed *f = t->files;
+  while (nth-- > 0) f = f->next;
+  *out = (tm_tail_place){.path = f->path, .device = f->device, .inode = f->inode,
+                         .number = f->number, .known = f->known};
+  out->begun = tm_cutter_place_of(&f->cutter, &out->at);
+  uint64_t offset = out->begun ? out->at.offset : 0;
+  size_t size = offset < TM_TAIL_LAST ? (size_t)offset : TM_TAIL_LAST;
+  int64_t got = size == 0 ? 0 : tm_env_get()->pread(f->file, out->last, size, offset - size);
+  if (got < 0) return fail_read(f->path, (int)got, err);
+  out->last_size = (size_t)got;
+  return 0;
+}
+
+typedef struct hunt {
+  const tm_tail_place *place;
+  const char *folder;
+  char path[1024];
+  int file; /* -1: not found */
+} hunt;
+
+/* Opens it if it is the file of the place. */
+static int try_path(hunt *h, const char *path) {
+  const tm_env *env = tm_env_get();
+  const tm_tail_place *p = h->place;
+  tm_file_info info;
+  if (env->stat(path, &info) < 0 || info.kind != TM_FILE_REGULAR || info.inode != p->inode ||
+      info.device != p->device) {
+    return 0;
+  }
+  h->file = env->open(path, TM_OPEN_READ);
+  if (h->file >= 0) (void)snprintf(h->path, sizeof h->path, "%s", path);
+  return h->file >= 0;
+}
+
+static int try_name(void *context, const char *name) {
+  hunt *h = context;
+  char path[1024];
+  int size = snprintf(path, sizeof path, "%s/%s", h->folder, name);
+  return size < (int)sizeof path ? try_path(h, path) : 0;
+}
+
+/* Under its own name, or another in its folder: it may have been renamed meanwhile. */
+static void find_again(hunt *h) {
+  char folder[1024] = ".";
+  const char *slash = strrchr(h->place->path, '/');
+  if (slash != NULL) {
+    (void)snprintf(folder, sizeof folder, "%.*s", (int)(slash - h->place->path) + 1,
+                   h->place->path);
+  }
+  h->folder = folder;
+  if (try_path(h, h->place->path) == 0) (void)tm_env_get()->list(folder, try_name, h);
+  h->folder = NULL;
+}
+
+static bool same_bytes(int file, const tm_tail_place *p) {
+  char now[TM_TAIL_LAST];
+  if (p->last_size == 0) return true;
+  int64_t got = tm_env_get()->pread(file, now, p->last_size, p->at.offset - p->last_size);
+  return got == (int64_t)p->last_size && memcmp(now, p->last, p->last_size) == 0;
+}
+
+int tm_tail_seek(tm_tail *t, const tm_tail_place *p, tm_error *err) {
+  hunt h = {.place = p, .file = -1};
+  tm_file_info info = {.device = p->device, .inode = p->inode};
+  if (p->last_size > p->at.offset) return tm_fail(err, TM_E_LOCKED, "saved state does not fit");
+  find_again(&h);
+  if (h.file < 0 || !same_bytes(h.file, p)) {
+    if (h.file >= 0) tm_env_get()->close(h.file);
+    tm_log(TM_LOG_WARNING, "%s is not the file that it was: what it held behind byte %llu is lost",
+           p->path, (unsigned long long)p->at.offset);
+    return 0;
+  }
+  tailed *f = tailed_create(t, h.path, h.file, &info, p->number, err);
+  if (f == NULL) return -1;
+  f->known = p->known;
+  int begun = p->begun ? read_head(f, UINT64_MAX, err) : 0;
+  if (begun < 0) {
+    tailed_destroy(t, f);
+    return -1;
+  }
+  if (begun > 0) {
+    tm_cutter_jump(&f->cutter, &p->at);
+    f->position = p->at.offset;
+    memcpy(f->last, p->last, p->last_size);
+    f->last_size = p->last_size;
+  }
+  insert(t, f);
+  return 1;
+}
+
+tm_block *tm_tail_block(tm_tail *t, uint32_t number, const tm_block *like, const void *bytes,
+                        size_t size, tm_error *err) {
+  const tailed *f = t->files;
+  while (f != NULL && f->number != number) f = f->next;
+  if (f == NULL || f->cutter.layout == NULL) return NULL;
+  return tm_cutter_restore(&f->cutter, like, bytes, size, err);
 }

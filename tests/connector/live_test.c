@@ -45,14 +45,15 @@ static void wake_at(void *waker, int64_t monotonic_us) {
   asked_us = monotonic_us;
 }
 
+static uint32_t batch_rows = 100;
+
 static int bind_it(const char *verb, tm_value options, tm_error *err) {
   harness_case c = {.verb = verb, .options = options, .stream = true, .ordinals = true};
-  return harness_bind(&c, &arena, 100, &bound, err);
+  return harness_bind(&c, &arena, batch_rows, &bound, err);
 }
 
-static void open_it(const char *verb, tm_value options) {
+static void open_again(void) {
   tm_error err = {0};
-  cr_assert_eq(bind_it(verb, options, &err), 0, "%s", err.message);
   cr_assert_eq(bound.stage->share(&bound, 2, budget, &shared, &err), 0, "%s", err.message);
   for (uint32_t i = 0; i < 2; i++) {
     tm_stage_env env = {.bind = &bound, .budget = budget, .lane = i, .lanes = 2, .shared = shared,
@@ -60,6 +61,12 @@ static void open_it(const char *verb, tm_value options) {
                         .wake_at = wake_at};
     cr_assert_eq(bound.stage->open(&env, &selves[i], &err), 0);
   }
+}
+
+static void open_it(const char *verb, tm_value options) {
+  tm_error err = {0};
+  cr_assert_eq(bind_it(verb, options, &err), 0, "%s", err.message);
+  open_again();
 }
 
 static void close_it(void) {
@@ -144,7 +151,116 @@ Test(live, columns_are_sniffed_where_a_file_is_there) {
   close_it();
 }
 
+/* Saved, closed, and opened with that. */
+static void survive(void (*meanwhile)(void)) {
+  tm_error err = {0};
+  tm_bytes saved[2];
+  for (int i = 0; i < 2; i++) {
+    tm_bytes_init(&saved[i], budget);
+    cr_assert_eq(bound.stage->save(selves[i], &saved[i], &err), 0, "%s", err.message);
+  }
+  close_it();
+  if (meanwhile != NULL) meanwhile();
+  open_again();
+  for (int i = 0; i < 2; i++) {
+    int done = bound.stage->restore(selves[i], saved[i].data, saved[i].size, &err);
+    cr_assert_eq(done, 0, "%s", err.message);
+    tm_bytes_deinit(&saved[i]);
+  }
+}
+
+/* Before each call everything is saved and restored: no row is lost, none comes twice, and what
+ * was refused is not refused again. */
+Test(live, files_go_on_after_a_restore) {
+  batch_rows = 2;
+  scratch_text("a.csv", "id,s\n1,x\n2,\"y\nz\"\nbad\n3,x\n4,x\n5,x\n6,");
+  scratch_text("b.csv", "s,id\np,7\nq,8\nr,9\n");
+  open_it("tail", V_TABLE(&arena, {"path", v_text(scratch_path("*.csv"))},
+                          {"format", v_text("csv")}, {"schema", v_text("id int64, s string")}));
+  for (tm_flow flow = TM_FLOW_MORE; flow != TM_FLOW_BLOCKED; flow = resume(0)) survive(NULL);
+  scratch_text("c.csv", "id,s\n10,v\n");
+  FILE *file = fopen(scratch_path("a.csv"), "ab");
+  fputs("w\n", file);
+  fclose(file);
+  survive(NULL);
+  for (tm_flow flow = TM_FLOW_MORE; flow != TM_FLOW_BLOCKED; flow = resume(0)) survive(NULL);
+  char rejected[100] = "", *at = strchr(given, '!');
+  cr_assert_not_null(at);
+  size_t size = (size_t)(strchr(at, ';') + 1 - at);
+  memcpy(rejected, at, size);
+  memmove(at, at + size, strlen(at + size) + 1);
+  cr_expect_str_eq(rejected, "!1 field, not 2;");
+  cr_expect_str_eq(given, "0:1|'x';0:2|'y\nz';0:3|'x';0:4|'x';0:5|'x';0:7|'p';0:8|'q';0:9|'r';"
+                          "0:6|'w';0:10|'v';");
+  close_it();
+}
+
+static void rotate(void) {
+  FILE *file = fopen(scratch_path("a.log"), "ab");
+  fputs("2\n", file);
+  fclose(file);
+  cr_assert_eq(rename(scratch_path("a.log"), scratch_path("a.log.1")), 0);
+  scratch_text("a.log", "3\n");
+}
+
+static void rewrite(void) { scratch_text("a.log", "another\n"); }
+
+Test(live, files_that_changed_while_nobody_looked) {
+  tm_value options = V_TABLE(&arena, {"path", v_text(scratch_path("a.log"))},
+                             {"format", v_text("lines")});
+  scratch_text("a.log", "1\n");
+  open_it("tail", options);
+  expect("0:'1';");
+  survive(rotate);
+  expect("0:'2';0:'3';");
+  survive(rewrite);
+  expect("0:'another';");
+  cr_expect(strstr(said, "a.log is not the file that it was: what it held behind byte 2 is lost"),
+            "%s", said);
+  close_it();
+}
+
+Test(live, damaged_states_are_refused) {
+  tm_error err = {0};
+  tm_bytes saved;
+  scratch_text("a.log", "1\n2\n");
+  open_it("tail", V_TABLE(&arena, {"path", v_text(scratch_path("a.log"))},
+                          {"format", v_text("lines")}));
+  expect("0:'1';0:'2';");
+  tm_bytes_init(&saved, budget);
+  cr_assert_eq(bound.stage->save(selves[0], &saved, &err), 0);
+  for (size_t size = 0; size < saved.size; size++) {
+    tm_error failure = {0};
+    close_it();
+    open_again();
+    cr_expect_eq(bound.stage->restore(selves[0], saved.data, size, &failure), -1, "%zu", size);
+    cr_expect_eq(failure.code, TM_E_LOCKED, "%s", failure.message);
+  }
+  tm_bytes_deinit(&saved);
+  close_it();
+}
+
 /* ---------------------------------------------------------------- tcp */
+
+Test(live, connections_end_with_the_run_that_had_them) {
+  open_it("tcp", V_TABLE(&arena, {"listen", v_text("127.0.0.1:0")}, {"format", v_text("lines")}));
+  int a = socket_connect(socket_port_of(said)), b = socket_connect(socket_port_of(said));
+  socket_say(a, "1\n");
+  expect("0:'1';");
+  socket_say(b, "2\n");
+  expect("1:'2';");
+  close(a);
+  expect("0 ends;");
+  survive(NULL);
+  survive(NULL);
+  expect("1 ends;");
+  int c = socket_connect(socket_port_of(said));
+  socket_say(c, "3\n");
+  expect("0:'3';");
+  close(b);
+  close(c);
+  close_it();
+}
 
 Test(live, connections_are_partitions_that_end) {
   open_it("tcp", V_TABLE(&arena, {"listen", v_text("127.0.0.1:0")}, {"format", v_text("csv")},
