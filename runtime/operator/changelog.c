@@ -8,7 +8,9 @@ static const tm_option changelog_options[] = {{NULL, NULL, NULL, NULL, NULL}};
 
 typedef struct changelog { tm_stage_env env; } changelog;
 
-static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "changelog: out of memory"); }
+static int no_memory(tm_error *err) {
+  return tm_fail(err, TM_E_MEMORY, "changelog: out of memory");
+}
 
 static int changelog_bind(tm_bind *bind, tm_error *err) {
   const tm_schema *input = bind->inputs[0];

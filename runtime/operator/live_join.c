@@ -1,8 +1,8 @@
 /* operator/live_join.c: the join of two sides that both stay alive, in a stream.
  *
  * Both sides are kept. A row of one side meets the rows of the other that have its key, and gives a
- * pair with each, of weight theirs multiplied: so a row that is taken back takes its pairs back (the
- * bilinear rule of incremental joins; M. Budiu et al., "DBSP", 2023). Where rows come out by
+ * pair with each, of their weights multiplied: so a row that is taken back takes its pairs back
+ * (the bilinear rule of incremental joins; M. Budiu et al., "DBSP", 2023). Where rows come out by
  * themselves, without a match or because of one (outer, semi and anti kinds), each keeps the sum of
  * the weights that match it; what a batch changes of that is noted once a row, and the row that is
  * null on the other side is taken back, or comes back, when its first match comes or its last goes.

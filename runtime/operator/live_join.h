@@ -54,7 +54,7 @@ typedef struct tm_live_probe {
   tm_batch *batch;         /* NULL: none is */
   uint32_t port;
   tm_live_phase phase;
-  uint32_t *keys;          /* per selected row; TM_ROW_SET_NONE: a key is null, it matches nothing */
+  uint32_t *keys;          /* per selected row; TM_ROW_SET_NONE: a null key, it matches nothing */
   int64_t *met;            /* per selected row: weights of what matches it */
   uint32_t at;             /* PAIRS: row whose matches are next, */
   uint32_t next;           /* and the first of them, */

@@ -18,7 +18,8 @@ static int no_memory(tm_error *err) { return tm_fail(err, TM_E_MEMORY, "join: ou
 
 /* ---------------------------------------------------------------- rows of a side */
 
-typedef struct walk { uint32_t key, id; } walk; /* id: the next row; TM_POOL_NONE: of the next key */
+/* id: the next row; TM_POOL_NONE: the first one of the key. */
+typedef struct walk { uint32_t key, id; } walk;
 
 /* The next rows in the order of keys and chains. */
 static uint32_t next_rows(const live_join *j, uint32_t side, walk *at, uint32_t *ids) {

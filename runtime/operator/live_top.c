@@ -4,8 +4,8 @@
  * among them no more with weight -1, new ones with +1 (state/best_rows.h). Where the input is final
  * only the first rows are kept; a changelog may take one back, so then all are.
  *
- * All changes are taken in before the first of them goes out; where one batch does not hold them the
- * others wait, and no input is taken meanwhile. */
+ * All changes are taken in before the first of them goes out; where one batch does not hold them
+ * the others wait, and no input is taken meanwhile. */
 #include "operator/top_plan.h"
 #include "stage/changelog.h"
 #include "state/batch_record.h"

@@ -1,4 +1,4 @@
-/* operator/top_plan.h: what top knows before it runs: how many rows of which groups, in which order,
+/* operator/top_plan.h: what top knows before it runs: how many rows of which groups, in what order,
  * and its columns. Shared by top.c, which waits for the end, and live_top.c, which does not. */
 #ifndef TM_OPERATOR_TOP_PLAN_H
 #define TM_OPERATOR_TOP_PLAN_H

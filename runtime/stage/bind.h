@@ -55,7 +55,7 @@ typedef struct tm_rows_facts {
   bool live;             /* comes as it happens: idle, ahead and the wall clock matter */
   tm_time_reach *reach;  /* of the sources above; NULL: they have no event time */
   bool in_time_order;    /* rows come by event time, and none is behind: out of time_order */
-  bool placed;           /* rows come in an order of their own, of a source or a sort: the planner's */
+  bool placed;           /* rows come in an order of their own: of a source, a sort */
   int window_start, window_end; /* columns of an upstream window; -1: none */
   bool fixed_windows;    /* all rows of one window_start have one window_end */
 } tm_rows_facts;

@@ -1,6 +1,6 @@
 /* state/best_rows.c: see best_rows.h.
  *
- * Before the first change of a batch that may reach the first rows of a group, these are noted; once
+ * Before the first change of a batch that may reach the first rows of a group these are noted; once
  * the batch is in, they are compared with what is first then. Both are in order, so that one walk
  * over the two finds what went and what came; with ranks a row that moved goes and comes. Rows that
  * left keep their strings until the changes have been given. */

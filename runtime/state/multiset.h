@@ -36,7 +36,7 @@ int tm_multiset_add(tm_multiset_pool *pool, tm_multiset *set, const uint64_t *tu
 /* false, and nothing changed, where the tuple is not there so often. */
 bool tm_multiset_remove(tm_multiset_pool *pool, tm_multiset *set, const uint64_t *tuple,
                         uint64_t count);
-/* The same; where the tuple leaves for good, *left is set and its words go to `out`: its strings are
+/* The same; where the tuple leaves for good *left is set and its words go to `out`: its strings are
  * the caller's, to be given back with tm_tuple_drop(&pool->spec, out, &pool->slab). */
 bool tm_multiset_take(tm_multiset_pool *pool, tm_multiset *set, const uint64_t *tuple,
                       uint64_t count, uint64_t *out, bool *left);

@@ -1,6 +1,6 @@
 /* state/row_set_parts.h: what a row set looks like inside; for row_set*.c alone.
  *
- * Rows lie in arrays by id, one a column, in normal form; a slot table finds them. Ids that are free
+ * Rows lie in arrays by id, one a column, in normal form; a slot table finds them. Free ids
  * form a list through `salts`. */
 #ifndef TM_STATE_ROW_SET_PARTS_H
 #define TM_STATE_ROW_SET_PARTS_H

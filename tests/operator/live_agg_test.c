@@ -1,5 +1,6 @@
-/* tests/operator/live_agg_test.c: aggregates of a stream: after any number of rows, and of rows that
- * are taken back, what is left of the changelog is what a batch of the rows that are left gives. */
+/* tests/operator/live_agg_test.c: aggregates of a stream: after any number of rows, also of rows
+ * that are taken back, what is left of the changelog is what a batch of the rows that are left
+ * gives. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

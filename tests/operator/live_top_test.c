@@ -1,5 +1,5 @@
-/* tests/operator/live_top_test.c: the first rows of groups in a stream: whatever came and went, what
- * is left of the changelog is what sorting and counting of the rows that are left gives. */
+/* tests/operator/live_top_test.c: the first rows of groups in a stream: whatever came and went,
+ * what is left of the changelog is what sorting and counting of the rows that are left gives. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

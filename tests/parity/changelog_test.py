@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What is left of the changelog of a stream is what a batch gives: random pipelines of the steps that
-take rows back, over random sources, in batches of any size and with any number of workers.
+"""What is left of the changelog of a stream is what a batch gives: random pipelines of the steps
+that take rows back, over random sources, in batches of any size and with any number of workers.
 
     changelog_test.py [--seed N] [--count N] [--only N]
 
@@ -216,8 +216,8 @@ def check(seed, number, options):
                "TIDEMILL_BLOCK_BYTES": str(chance.choice([64, 300, 5000]))}
         for mode in ("batch", "stream"):
             more = ["--param", "changes=true"] if mode == "stream" else []
-            done = program.run("run", script, "--as", mode, "--param", f"out={folder / mode}", *more,
-                               "--workers", chance.choice([1, 2, 3]), env=env)
+            done = program.run("run", script, "--as", mode, "--param", f"out={folder / mode}",
+                               *more, "--workers", chance.choice([1, 2, 3]), env=env)
             if done.status == 2 and "of a top while it changes" in done.err:
                 return None, ["refused"]
             if done.status != 0:
