@@ -49,11 +49,12 @@ def engine_verbs():
     for kind, window in WINDOWS.items():
         probes[f"agg {kind}"] = f"t:window({window}):agg {{ tm.count() }}"
         probes[f"top {kind}"] = f't:window({window}):top(1, {{ by = "k" }})'
-    for option in ("fill = true", 'lateness = "1m"'):
+    for option in ("fill = true", 'lateness = "1m"', 'emit = "early 1m"'):
         name = option.split()[0]
         probes[name] = f't:window(tm.tumbling "1m", {{ {option} }}):agg {{ tm.count() }}'
-    has = [verb for verb, text in probes.items()
-           if program.run("check", "-e", SOURCE + text, "--as", "stream").status == 0]
+    has = [verb for verb, text in probes.items() if all(
+        program.run("check", "-e", SOURCE + text, "--as", kind).status == 0
+        for kind in ("batch", "stream"))]
     return set(ALWAYS + has + (["regroup"] if "agg tumbling" in has else []))
 
 
@@ -106,7 +107,7 @@ def main():
               + ", ".join(f"{verb} {used[verb]}" for verb in sorted(verbs)))
         many = refusals > REFUSED_MOST * len(numbers)
         report.add("few are refused", f"{refusals} of {len(numbers)}" if many else None)
-        unused = [verb for verb in verbs - {"fill", "lateness"} if used[verb] == 0]
+        unused = [verb for verb in verbs - {"fill", "lateness", "emit"} if used[verb] == 0]
         if options.count >= 100:
             report.add("every verb is used", ", ".join(unused) or None)
     report.close()

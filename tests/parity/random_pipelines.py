@@ -228,16 +228,19 @@ class Pipeline:
         fixed = kind in ("tumbling", "hopping", "cumulate") and "lateness" in self.verbs
         if fixed and self.random.random() < 0.3:
             options.append(f'lateness = "{self.duration(0, 1, 5)}"')
-        may_fill = kind == "tumbling" and verb == "agg" and "fill" in self.verbs
-        if may_fill and self.random.random() < 0.2:
-            options.append("fill = true")
+        if kind in ("tumbling", "hopping", "cumulate"):
+            if "emit" in self.verbs and self.random.random() < 0.2:
+                options.append(f'emit = "early {self.duration()}"')
+            if not options and verb == "agg" and "fill" in self.verbs and self.random.random() < 0.2:
+                options.append("fill = true")
         group = f"group_by({', '.join(repr(k) for k in keys)}):" if keys else ""
         tail = f", {{ {', '.join(options)} }}" if options else ""
-        return keys, f"{group}window({self.window(kind)}{tail}):"
+        again = any(word in tail for word in ("lateness", "emit")) # a window comes more than once
+        return keys, f"{group}window({self.window(kind)}{tail}):", again
 
     def agg_in(self, kind):
         def do(flow):
-            keys, text = self.windowed(flow, kind, "agg")
+            keys, text, again = self.windowed(flow, kind, "agg")
             taken = flow.names() if kind == "sliding" else keys
             entries, made = self.aggregates(flow, taken)
             kinds = dict(flow.columns)
@@ -245,18 +248,18 @@ class Pipeline:
             base += [("window_start", "timestamp"), ("window_end", "timestamp")]
             if kind == "count":
                 base.append(("partial", "bool"))
-            result = self.step(flow, f"{text}agg {entries}", base + made)
-            result.windowed = kind in ("tumbling", "hopping", "cumulate")
+            result = self.step(flow, f"{text}agg {entries}", base + made, changes=again)
+            result.windowed = kind in ("tumbling", "hopping", "cumulate") and not again
             return result
         return do
 
     def top_in(self, kind):
         def do(flow):
-            keys, text = self.windowed(flow, kind, "top")
+            keys, text, again = self.windowed(flow, kind, "top")
             by = self.random.choice(flow.names())
             made = [("window_start", "timestamp"), ("window_end", "timestamp")]
             return self.step(flow, f'{text}top(2, {{ by = "-{by}", rank = "rank_" }})',
-                             flow.columns + made + [("rank_", "int64")])
+                             flow.columns + made + [("rank_", "int64")], changes=again)
         return do
 
     def do_regroup(self, flow):
