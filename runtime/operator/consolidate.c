@@ -4,8 +4,8 @@
  * Rows are kept with the sum of their weights (state/row_set.h); one whose sum is 0 is forgotten,
  * so that what is kept is what is there. At the end they move, a piece at a time, into a sorter,
  * and come out in the order of a batch: by their columns from left to right, nulls last, each as
- * often as its weight says. A row that was taken back more often than it was given is a mistake of a step
- * above, and fails the run. */
+ * often as its weight says. A row that was taken back more often than it was given is a mistake of
+ * a step above, and fails the run. */
 #include <string.h>
 
 #include "stage/stage.h"

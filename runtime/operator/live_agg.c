@@ -2,10 +2,10 @@
  *
  * Nobody waits for the end of a stream, so each batch of rows gives what it changed: for every
  * group that it touched the row as it was with weight -1, as it is with +1, side by side in one
- * batch (state/live_groups.h). Groups that come out as they were say nothing, so that a batch costs what
- * it touches. The input may be a changelog itself: then rows can be taken back, and a group of
- * which none is left goes. Without keys there is one row, from the first batch on, or at the end
- * of nothing: what is left at the end is what a batch gives.
+ * batch (state/live_groups.h). Groups that come out as they were say nothing, so that a batch costs
+ * what it touches. The input may be a changelog itself: then rows can be taken back, and a group of
+ * which none is left goes. Without keys there is one row, from the first batch on, or at the end of
+ * nothing: what is left at the end is what a batch gives.
  *
  * A result has no event time: it is of all times. */
 #include <string.h>
