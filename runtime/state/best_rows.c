@@ -3,7 +3,8 @@
  * Before the first change of a batch that may reach the first rows of a group these are noted; once
  * the batch is in, they are compared with what is first then. Both are in order, so that one walk
  * over the two finds what went and what came; with ranks a row that moved goes and comes. Rows that
- * left keep their strings until the changes have been given. */
+ * left keep their strings until the changes have been given. So a batch costs, beside its rows, the
+ * first rows of the groups in which it changes any. */
 #include "state/best_rows.h"
 
 #include <assert.h>
