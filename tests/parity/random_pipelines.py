@@ -231,7 +231,8 @@ class Pipeline:
         if kind in ("tumbling", "hopping", "cumulate"):
             if "emit" in self.verbs and self.random.random() < 0.2:
                 options.append(f'emit = "early {self.duration()}"')
-            if not options and verb == "agg" and "fill" in self.verbs and self.random.random() < 0.2:
+            may_fill = not options and verb == "agg" and "fill" in self.verbs
+            if may_fill and self.random.random() < 0.2:
                 options.append("fill = true")
         group = f"group_by({', '.join(repr(k) for k in keys)}):" if keys else ""
         tail = f", {{ {', '.join(options)} }}" if options else ""
