@@ -616,7 +616,7 @@ function Flow:dedup(key, options) end
 
 ---@class tidemill.OnceOptions
 ---@field per string|string[] columns
----@field within string|tidemill.Duration
+---@field within? string|tidemill.Duration without it for ever
 ---@field order? "arrival" as rows come, not by event time
 
 --- One row a key, then none until that time has passed.
@@ -626,13 +626,14 @@ function Flow:once(options) end
 
 ---@class tidemill.OverOptions
 ---@field per? string|string[] rows of one key at a time
----@field by? string|string[] their order, as of sort; without it event time
+---@field by? string|string[] their order, as of sort, in a batch; without it event time
 ---@field session? string|tidemill.Duration adds `session_id`: rows at most so far apart share one
 ---@field [string|integer] tidemill.Aggregate a column: row_number, rank, lag, lead or an aggregate
 ---of the rows up to the current one
 
---- Adds columns that look at other rows of the key. Aggregates are of all rows up to the current
---- one, unless they have a frame: tm.sum("x", { rows = 7 }), tm.avg("x", { range = "10m" }).
+--- Adds columns that look at other rows of the key. Aggregates (count, sum, avg, min, max, first,
+--- last) are of all rows up to the current one, unless they have a frame: tm.sum("x", { rows = 7 }),
+--- tm.avg("x", { range = "10m" }).
 ---@param options tidemill.OverOptions
 ---@return tidemill.Flow
 function Flow:over(options) end
