@@ -5,13 +5,20 @@ is behind. Where each file is a partition, each has arrivals of its own."""
 
 from datetime import datetime, timedelta, timezone
 
-UNITS = {"s": 1, "m": 60, "h": 3600}
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # Clocks in Berlin go forward on the 29th at 2 o'clock: windows of days with a zone see it.
 START = datetime(2026, 3, 28, 20, tzinfo=timezone.utc)
-COLUMNS = [
+VALUES = [
     ("id", "int64"), ("k", "string"), ("g", "int32"), ("v", "int64"), ("x", "float64"),
-    ("d", "decimal(12,2)"), ("at", "timestamp"),
+    ("d", "decimal(12,2)"),
 ]
+
+
+def columns_of(time_type):
+    return VALUES + [("at", time_type)]
+
+
+COLUMNS = columns_of("timestamp")
 
 
 def cell(random, name, number):
@@ -36,9 +43,10 @@ def rows_of(random, count, unit, disorder, first):
         arrival += random.choice([0, 0, 1, 1, 2, 5]) * UNITS[unit]
         late = random.choice([0, disorder, random.randint(0, disorder)])
         at = START + timedelta(seconds=arrival - late)
-        cells = [cell(random, name, number) for name, _ in COLUMNS[:-1]]
+        cells = [cell(random, name, number) for name, _ in VALUES]
         cells = [f'"{c}"' if "," in c else c for c in cells]
-        rows.append(",".join(cells + [at.strftime("%Y-%m-%d %H:%M:%S")]))
+        form = "%Y-%m-%d" if unit == "d" else "%Y-%m-%dT%H:%M:%SZ"
+        rows.append(",".join(cells + [at.strftime(form)]))
     return rows
 
 
@@ -50,8 +58,8 @@ def write(path, rows):
 class Source:
     """One source of a pipeline: its files in a folder, and its words in a script."""
 
-    def __init__(self, random, folder, name, unit):
-        self.name, self.unit = name, unit
+    def __init__(self, random, folder, name, unit, time_type):
+        self.name, self.unit, self.time_type = name, unit, time_type
         self.timed = random.random() < 0.85
         self.disorder = random.choice([0, 1, 3, 10]) * UNITS[unit]
         self.by_file = random.random() < 0.3
@@ -71,7 +79,7 @@ class Source:
             write(folder / f"{name}-{i}.csv", part)
 
     def lua(self, folder):
-        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS)
+        columns = ", ".join(f"{name} {kind}" for name, kind in columns_of(self.time_type))
         options = [f'path = "{folder}/{self.name}-*.csv"', f'schema = "{columns}"']
         if self.timed:
             options.append(f'time = {{ field = "at", out_of_order = "{self.disorder}s" }}')

@@ -1,7 +1,7 @@
 """Random pipelines over random sources, as scripts. What a verb may follow is kept in Flow: whether
 rows have event time, whether they may be taken back. Only verbs that the engine has are used."""
 
-from random_data import COLUMNS, Source
+from random_data import Source, columns_of
 
 NUMBERS = ("int64", "int32", "float64", "decimal(12,2)")
 ROW_WISE = ("filter", "with", "select", "check", "dedup", "once")
@@ -28,7 +28,9 @@ class Pipeline:
 
     def __init__(self, random, folder, verbs):
         self.random, self.folder, self.verbs = random, folder, verbs
-        self.unit = random.choice("smh")
+        self.unit = random.choice("smhsmhd")
+        self.time_type = "date" if self.unit == "d" else random.choice(
+            ["timestamp", "timestamp", "timestamp('Europe/Berlin')"])
         self.lines, self.count, self.used = [], 0, []
         self.sources = [self.source() for _ in range(random.choice([1, 1, 2]))]
 
@@ -42,8 +44,10 @@ class Pipeline:
 
     def source(self):
         self.count += 1
-        source = Source(self.random, self.folder, f"source{self.count}", self.unit)
-        return Flow(self.define(source.lua(self.folder)), list(COLUMNS), source.timed)
+        source = Source(self.random, self.folder, f"source{self.count}", self.unit,
+                        self.time_type)
+        return Flow(self.define(source.lua(self.folder)), columns_of(self.time_type),
+                    source.timed)
 
     def duration(self, *counts):
         return f"{self.random.choice(counts or [1, 2, 3, 5, 10, 30])}{self.unit}"
@@ -74,7 +78,7 @@ class Pipeline:
             return f'{value} ~= nil and {value} > tm.dec "-1.5"'
         if kind == "string":
             return self.random.choice([f'{value} ~= "b"', f"{value} ~= nil and #{value} < 5"])
-        if kind == "timestamp":
+        if kind.startswith("timestamp"):
             return f"{value} == nil or ({value} // 1000000) % 3 > 0"
         return f"{value} ~= nil"
 
@@ -205,7 +209,8 @@ class Pipeline:
 
     def window(self, kind):
         d = self.duration
-        zone = ', { tz = "Europe/Berlin" }' if self.random.random() < 0.3 else ""
+        zoned = self.unit != "d" and self.random.random() < 0.3
+        zone = ', { tz = "Europe/Berlin" }' if zoned else ""
         size = self.random.choice([2, 4, 6, 12])
         if self.unit == "h" and zone and self.random.random() < 0.5:
             return {"tumbling": f'tm.tumbling("1d"{zone})',
@@ -228,12 +233,15 @@ class Pipeline:
         fixed = kind in ("tumbling", "hopping", "cumulate") and "lateness" in self.verbs
         if fixed and self.random.random() < 0.3:
             options.append(f'lateness = "{self.duration(0, 1, 5)}"')
+            self.used.append("lateness")
         if kind in ("tumbling", "hopping", "cumulate"):
             if "emit" in self.verbs and self.random.random() < 0.2:
                 options.append(f'emit = "early {self.duration()}"')
+                self.used.append("emit")
             may_fill = not options and verb == "agg" and "fill" in self.verbs
             if may_fill and self.random.random() < 0.2:
                 options.append("fill = true")
+                self.used.append("fill")
         group = f"group_by({', '.join(repr(k) for k in keys)}):" if keys else ""
         tail = f", {{ {', '.join(options)} }}" if options else ""
         again = any(word in tail for word in ("lateness", "emit")) # a window comes more than once
@@ -246,7 +254,7 @@ class Pipeline:
             entries, made = self.aggregates(flow, taken)
             kinds = dict(flow.columns)
             base = list(flow.columns) if kind == "sliding" else [(k, kinds[k]) for k in keys]
-            base += [("window_start", "timestamp"), ("window_end", "timestamp")]
+            base += [("window_start", self.time_type), ("window_end", self.time_type)]
             if kind == "count":
                 base.append(("partial", "bool"))
             result = self.step(flow, f"{text}agg {entries}", base + made, changes=again)
@@ -258,7 +266,7 @@ class Pipeline:
         def do(flow):
             keys, text, again = self.windowed(flow, kind, "top")
             by = self.random.choice(flow.names())
-            made = [("window_start", "timestamp"), ("window_end", "timestamp")]
+            made = [("window_start", self.time_type), ("window_end", self.time_type)]
             return self.step(flow, f'{text}top(2, {{ by = "-{by}", rank = "rank_" }})',
                              flow.columns + made + [("rank_", "int64")], changes=again)
         return do
@@ -267,7 +275,7 @@ class Pipeline:
         """A later group by the window of an earlier one."""
         text, made = self.aggregates(flow, ["window_end"])
         return self.step(flow, f"group_by('window_end'):agg {text}",
-                         [("window_end", "timestamp")] + made)
+                         [("window_end", self.time_type)] + made)
 
     def do_over(self, flow):
         keys = ", ".join(f'"{key}"' for key in self.keys(flow, 0, 1))
@@ -288,7 +296,7 @@ class Pipeline:
 
     def do_process(self, flow):
         times = [name for name in ("at", "window_end") if name in flow.names()]
-        if not times:
+        if not times or self.unit == "d":
             return self.do_filter(flow)
         key, at = self.keys(flow, 1, 1)[0], times[0]
         kind = dict(flow.columns)[key]
@@ -310,7 +318,7 @@ class Pipeline:
         return self.step(flow, text, columns)
 
     def seconds(self, text):
-        return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
+        return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[text[-1]]
 
     # ------------------------------------------------------------------ two flows
 
