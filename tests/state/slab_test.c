@@ -90,7 +90,7 @@ Test(slab, refused_memory) {
   cr_assert_null(tm_slab_alloc(&slab, 100));
   tm_memory_fail_at(1);
   cr_assert_null(tm_slab_alloc(&slab, 10000));
-  tm_str out, in = tm_str_make("a string that is long enough", 28);
+  tm_str out = {0}, in = tm_str_make("a string that is long enough", 28);
   tm_memory_fail_at(1);
   cr_assert_not(tm_slab_keep(&slab, &in, &out));
   cr_assert(tm_slab_keep(&slab, &in, &out));
