@@ -1,5 +1,5 @@
--- Who looked at an item and put nothing into the cart within five minutes: state and timers for each
--- user. Timers fire by event time, so a replay of the log gives the same.
+-- Who looked at an item and put nothing into the cart within five minutes: state and timers for
+-- each user. Timers fire by event time, so a replay of the log gives the same.
 --
 --   tidemill run examples/silence.lua
 

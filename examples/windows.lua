@@ -1,5 +1,5 @@
--- Page views a minute. Rows come out of order, by up to 30 s; event time puts each into the minute in
--- which it happened.
+-- Page views a minute. Rows come out of order, by up to 30 s; event time puts each into the minute
+-- in which it happened.
 --
 --   tidemill run examples/windows.lua                a stream: a minute comes out when it is over
 --   tidemill run examples/windows.lua --as batch     the same rows, at the end

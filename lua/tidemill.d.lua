@@ -632,8 +632,8 @@ function Flow:once(options) end
 ---of the rows up to the current one
 
 --- Adds columns that look at other rows of the key. Aggregates (count, sum, avg, min, max, first,
---- last) are of all rows up to the current one, unless they have a frame: tm.sum("x", { rows = 7 }),
---- tm.avg("x", { range = "10m" }).
+--- last) are of all rows up to the current one, unless they have a frame:
+--- tm.sum("x", { rows = 7 }), tm.avg("x", { range = "10m" }).
 ---@param options tidemill.OverOptions
 ---@return tidemill.Flow
 function Flow:over(options) end

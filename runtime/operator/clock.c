@@ -124,8 +124,8 @@ static const char *useless_options(const tm_bind *bind) {
   const tm_value *time = tm_value_get(bind->options, "time");
   bool idle = tm_value_get(time, "idle") != NULL, ahead = tm_value_get(time, "ahead") != NULL;
   if (!idle && !ahead) return NULL;
-  return tm_arena_format(bind->arena, "%s of 'time' %s no effect here: rows of a file do not come as"
-                         " time passes", idle && ahead ? "'idle' and 'ahead'"
+  return tm_arena_format(bind->arena, "%s of 'time' %s no effect here: rows of a file do not come "
+                         "as time passes", idle && ahead ? "'idle' and 'ahead'"
                          : idle ? "'idle'" : "'ahead'", idle && ahead ? "have" : "has");
 }
 

@@ -6,8 +6,8 @@
  * is a later port; one wait depends on another if something above its earlier ports is also above
  * the other's later port. The edges of waits that depend on themselves, in however many steps, get
  * queues without bound (within the budget).
- * Two ports that name each other are of a step that takes both, and lets the one whose time is ahead
- * wait for the other: these two waits never are at once.
+ * Two ports that name each other are of a step that takes both, and lets the one whose time is
+ * ahead wait for the other: these two waits never are at once.
  *
  * An exchange in order waits for every lane, too: where a lane has nothing for it because what
  * reads the same rows elsewhere stands full, it takes more of the others than its queues hold. That

@@ -224,8 +224,8 @@ def tcp_in_and_out():
 
 def tcp_connections_are_partitions():
     """One that is behind holds windows back until it goes; who comes next is judged by itself."""
-    source = """tm.tcp { listen = "127.0.0.1:0", format = "jsonl", schema = "id int64, at timestamp",
-    epoch = "s", time = { field = "at", ahead = false } }"""
+    source = """tm.tcp { listen = "127.0.0.1:0", format = "jsonl",
+    schema = "id int64, at timestamp", epoch = "s", time = { field = "at", ahead = false } }"""
     script = f"""return tm.stream {{
   {source}:window(tm.tumbling "10s"):agg {{ tm.count() }}:to(tm.stdout()) }}"""
     with LiveJob(FOLDER, script, "--format", "csv") as job:

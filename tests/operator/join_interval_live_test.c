@@ -1,4 +1,4 @@
-/* tests/operator/join_interval_memory_test.c: what join_interval holds over a long time: rows
+/* tests/operator/join_interval_live_test.c: what join_interval holds over a long time: rows
  * within reach of each other, whatever went by; and what is refused before any row. */
 #include <criterion/criterion.h>
 #include <string.h>
