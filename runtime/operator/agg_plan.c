@@ -3,6 +3,7 @@
  * window_end where there is a window, aggregates. */
 #include "operator/agg_plan.h"
 
+#include "operator/window_split.h"
 #include "stage/apply.h"
 
 /* While the plan is made. */
@@ -272,20 +273,10 @@ static int bind_time(binder *b) {
   return 0;
 }
 
-/* Windows are told anew, or early, only to who wants to see it. */
 static void set_shape(binder *b) {
   tm_agg_plan *plan = b->plan;
-  const tm_window_plan *window = &plan->window;
-  bool updates = b->bind->job->stream && !b->bind->final_only;
   if (b->time_key || plan->time == TM_AGG_TIMELESS) return;
-  plan->shape = (tm_window_shape){
-    .grid = window->grid,
-    .instants = plan->time == TM_AGG_OF_WINDOWS,
-    .lateness_us = updates ? window->lateness_us : 0,
-    .early_us = updates ? window->early_us : 0,
-    .fill = window->fill,
-    .fill_idle = !b->bind->facts_in[0].bounded,
-  };
+  plan->shape = tm_window_split_shape(b->bind, &plan->window, plan->time == TM_AGG_OF_WINDOWS);
   plan->groups.counted = tm_window_shape_counts(&plan->shape);
 }
 

@@ -248,7 +248,7 @@ tm_flow tm_join_finish(void *self, uint32_t port, tm_out *out, tm_error *err) {
   return port == j->plan->build ? tm_join_end_copy(j, err) : begin_drain(j);
 }
 
-static int join_open(const tm_stage_env *env, void **out, tm_error *err) {
+int tm_join_open_chains(const tm_stage_env *env, void **out, tm_error *err) {
   static const tm_join_match chains = {.find = find_heads, .fill = follow_chains};
   if (tm_join_open(env, out, err) < 0) return -1;
   ((join *)*out)->match = &chains;
@@ -265,7 +265,7 @@ const tm_stage tm_stage_join = {
   .bind = tm_join_bind,
   .need = tm_join_need,
   .share = tm_join_share,
-  .open = join_open,
+  .open = tm_join_open_chains,
   .restore = tm_join_restore,
   .save = tm_join_save,
   .wants = tm_join_wants,

@@ -19,7 +19,7 @@ int tm_join_share(const tm_bind *bind, uint32_t lanes, tm_budget *budget, void *
   tm_gate_init(&s->probed, lanes);
   s->rebuild = tm_alloc_zero(budget, lanes * sizeof *s->rebuild);
   if (s->rebuild == NULL) return no_memory(err);
-  int done = tm_join_table_init(&s->table, budget, lanes, bind->inputs[p->build],
+  int done = tm_join_table_init(&s->table, budget, lanes, p->sides[p->build],
                                 p->kept[p->build], err);
   s->table.order = p->order;
   return done;

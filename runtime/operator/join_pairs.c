@@ -151,7 +151,7 @@ static int make_column(const tm_join_pairs *p, tm_batch *out, uint32_t column,
     memset(out->columns[column].data, 0, count * tm_type_width(out->columns[column].type));
     return 0;
   }
-  tm_type type = p->env->bind->inputs[port]->fields[index].type;
+  tm_type type = p->plan->sides[port]->fields[index].type;
   out->columns[column].type = type;
   int done = port == p->kept ? gather_kept(p, index, ids, count, out, column)
                              : tm_column_gather(out, column, &p->batch->columns[index], rows,
@@ -220,7 +220,8 @@ tm_batch *tm_join_pairs_make(const tm_join_pairs *p, const uint32_t *rows, const
   tm_batch *out = tm_batch_create(p->env->budget, p->env->bind->output, count);
   bool done = out != NULL && (p->batch == NULL || tm_batch_pin_batch(out, p->batch) == 0);
   for (uint32_t i = 0; done && i < out->schema->count; i++) {
-    if (is_needed(p, i)) done = make_column(p, out, i, rows, ids, count) == 0;
+    bool ours = p->plan->columns[i].left >= 0 || p->plan->columns[i].right >= 0;
+    if (ours && is_needed(p, i)) done = make_column(p, out, i, rows, ids, count) == 0;
   }
   if (done && make_times(p, out, rows, ids, count) && make_hidden(p, out, rows, count)) return out;
   tm_batch_release(out);

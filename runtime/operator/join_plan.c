@@ -59,8 +59,33 @@ static int bind_key(tm_bind *bind, const char *left, const char *right, join_pla
   return 0;
 }
 
+/* Rows that are joined have their window behind their own columns. */
+static int bind_sides(tm_bind *bind, join_plan *p, const join_shape *shape, tm_error *err) {
+  for (int side = 0; side < 2; side++) {
+    const tm_schema *input = bind->inputs[side];
+    p->sides[side] = input;
+    if (!shape->window_inside) continue;
+    tm_schema *wide = tm_schema_create(bind->arena, input->count + 2);
+    if (wide == NULL) return no_memory(err);
+    memcpy(wide->fields, input->fields, input->count * sizeof *input->fields);
+    wide->fields[input->count] = (tm_field){.name = "window_start", .type = *shape->window};
+    wide->fields[input->count + 1] = (tm_field){.name = "window_end", .type = *shape->window};
+    p->sides[side] = wide;
+  }
+  return 0;
+}
+
+static void add_window_key(const tm_bind *bind, join_plan *p, tm_schema *types,
+                           const tm_type *type) {
+  types->fields[types->count] = (tm_field){.name = "window_start", .type = *type};
+  for (int side = 0; side < 2; side++) {
+    ((uint32_t *)p->keys[side].columns)[types->count] = bind->inputs[side]->count;
+  }
+  types->count++;
+}
+
 /* on: "id", a list of names and of {left =, right =}; both forms may come as a table with pairs. */
-static int bind_keys(tm_bind *bind, join_plan *p, tm_error *err) {
+static int bind_keys(tm_bind *bind, join_plan *p, const join_shape *shape, tm_error *err) {
   const tm_value *on = tm_value_get(bind->options, "on");
   if (on == NULL || on->kind == TM_VALUE_NIL) {
     return tm_fail(err, TM_E_VALUE,
@@ -69,8 +94,8 @@ static int bind_keys(tm_bind *bind, join_plan *p, tm_error *err) {
   const tm_value *items = on->kind == TM_VALUE_TABLE ? on->items : on;
   size_t count = on->kind == TM_VALUE_TABLE ? on->item_count : 1;
   size_t pairs = on->kind == TM_VALUE_TABLE ? on->pair_count : 0;
-  if (count + pairs > KEYS_MAX) {
-    return tm_fail(err, TM_E_VALUE, "%s: more than %d keys", bind->verb, KEYS_MAX);
+  if (count + pairs >= KEYS_MAX) { /* a window is one more */
+    return tm_fail(err, TM_E_VALUE, "%s: more than %d keys", bind->verb, KEYS_MAX - 1);
   }
   tm_schema *types = tm_schema_create(bind->arena, KEYS_MAX);
   for (int side = 0; side < 2; side++) {
@@ -94,6 +119,8 @@ static int bind_keys(tm_bind *bind, join_plan *p, tm_error *err) {
     }
     if (bind_key(bind, pair->name, pair->value.text, p, types, err) < 0) return -1;
   }
+  p->scalar = shape->scalar && types->count == 0;
+  if (shape->window_inside) add_window_key(bind, p, types, shape->window);
   for (int side = 0; side < 2; side++) {
     p->keys[side].count = types->count;
     p->keys[side].types = types;
@@ -101,19 +128,19 @@ static int bind_keys(tm_bind *bind, join_plan *p, tm_error *err) {
   return 0;
 }
 
-static bool is_shared_key(const tm_bind *bind, const join_plan *p, uint32_t right) {
+static bool is_shared_key(const join_plan *p, uint32_t right) {
   for (uint32_t i = 0; i < p->keys[1].count; i++) {
     if (p->keys[1].columns[i] != right) continue;
-    const char *left = bind->inputs[0]->fields[p->keys[0].columns[i]].name;
-    if (strcmp(left, bind->inputs[1]->fields[right].name) == 0) return true;
+    const char *left = p->sides[0]->fields[p->keys[0].columns[i]].name;
+    if (strcmp(left, p->sides[1]->fields[right].name) == 0) return true;
   }
   return false;
 }
 
-static int32_t shared_right(const tm_bind *bind, const join_plan *p, uint32_t left) {
+static int32_t shared_right(const join_plan *p, uint32_t left) {
   for (uint32_t i = 0; i < p->keys[0].count; i++) {
     uint32_t right = p->keys[1].columns[i];
-    if (p->keys[0].columns[i] == left && is_shared_key(bind, p, right)) return (int32_t)right;
+    if (p->keys[0].columns[i] == left && is_shared_key(p, right)) return (int32_t)right;
   }
   return -1;
 }
@@ -149,7 +176,7 @@ static int put_taken(tm_bind *bind, join_plan *p, tm_schema *output, const tm_va
     }
     int right = tm_schema_require(bind->inputs[1], from, err);
     if (right < 0) return -1;
-    if (text && is_shared_key(bind, p, (uint32_t)right)) continue; /* it is there already */
+    if (text && is_shared_key(p, (uint32_t)right)) continue; /* it is there already */
     if (put_right(bind, p, output, name, (uint32_t)right, err) < 0) return -1;
   }
   return 0;
@@ -162,10 +189,33 @@ static bool is_key(const join_plan *p, uint32_t right) {
   return false;
 }
 
+/* A window of both sides, or of the left alone. */
+static void put_window(const tm_bind *bind, join_plan *p, tm_schema *output,
+                       const join_shape *shape, bool left_only) {
+  static const char *const names[] = {"window_start", "window_end"};
+  for (int i = 0; i < 2; i++) {
+    int32_t left = shape->window_inside ? (int32_t)bind->inputs[0]->count + i : -1;
+    int32_t right = shape->window_inside && !left_only ? (int32_t)bind->inputs[1]->count + i : -1;
+    put(p, output, names[i], *shape->window, false, left, right);
+  }
+}
+
+static int put_all_right(tm_bind *bind, join_plan *p, tm_schema *output, const join_shape *shape,
+                         tm_error *err) {
+  const tm_schema *right = bind->inputs[1];
+  const tm_value *take = tm_value_get(bind->options, "take");
+  if (take != NULL && take->kind != TM_VALUE_NIL) return put_taken(bind, p, output, take, err);
+  for (uint32_t i = 0; i < right->count; i++) {
+    if (is_shared_key(p, i) || (shape->drops_keys && is_key(p, i))) continue;
+    if (put_right(bind, p, output, right->fields[i].name, i, err) < 0) return -1;
+  }
+  return 0;
+}
+
 static int bind_output(tm_bind *bind, join_plan *p, const join_shape *shape, tm_error *err) {
   const tm_schema *left = bind->inputs[0], *right = bind->inputs[1];
   const tm_value *take = tm_value_get(bind->options, "take");
-  uint32_t room = left->count + right->count +
+  uint32_t room = 2 + left->count + right->count +
                   (take != NULL && take->kind == TM_VALUE_TABLE ? (uint32_t)take->item_count : 1);
   tm_schema *output = tm_schema_create(bind->arena, room);
   p->columns = tm_arena_zero(bind->arena, (room + 1) * sizeof *p->columns);
@@ -174,7 +224,7 @@ static int bind_output(tm_bind *bind, join_plan *p, const join_shape *shape, tm_
   bool left_only = p->kind == JOIN_SEMI || p->kind == JOIN_ANTI;
   for (uint32_t i = 0; i < left->count; i++) {
     tm_type type = left->fields[i].type;
-    int32_t other = p->outer_right ? shared_right(bind, p, i) : -1;
+    int32_t other = p->outer_right ? shared_right(p, i) : -1;
     if (other >= 0) {
       tm_type theirs = right->fields[other].type;
       if (!tm_type_unify(type, theirs, &type)) type = left->fields[i].type; /* zones: the left's */
@@ -188,12 +238,8 @@ static int bind_output(tm_bind *bind, join_plan *p, const join_shape *shape, tm_
     put(p, output, left->fields[i].name, type, p->outer_right && other < 0, (int32_t)i, other);
   }
   bind->output = output;
-  if (left_only) return 0;
-  if (take != NULL && take->kind != TM_VALUE_NIL) return put_taken(bind, p, output, take, err);
-  for (uint32_t i = 0; i < right->count; i++) {
-    if (is_shared_key(bind, p, i) || (shape->drops_keys && is_key(p, i))) continue;
-    if (put_right(bind, p, output, right->fields[i].name, i, err) < 0) return -1;
-  }
+  if (!left_only && put_all_right(bind, p, output, shape, err) < 0) return -1;
+  if (shape->window != NULL) put_window(bind, p, output, shape, left_only);
   return 0;
 }
 
@@ -273,13 +319,13 @@ join_plan *tm_join_plan_create(tm_bind *bind, const join_shape *shape, tm_error 
   }
   bind->plan = p;
   p->build = 1;
-  if (bind_kind(bind, p, shape, err) < 0 || bind_keys(bind, p, err) < 0 ||
+  if (bind_kind(bind, p, shape, err) < 0 || bind_sides(bind, p, shape, err) < 0 ||
+      bind_keys(bind, p, shape, err) < 0 ||
       bind_output(bind, p, shape, err) < 0 || bind_where(bind, p, err) < 0) {
     return NULL;
   }
-  p->scalar = shape->scalar && p->keys[0].count == 0;
   for (int side = 0; side < 2; side++) {
-    p->kept[side] = tm_arena_zero(bind->arena, bind->inputs[side]->count + 1);
+    p->kept[side] = tm_arena_zero(bind->arena, p->sides[side]->count + 1);
     if (p->kept[side] == NULL) {
       no_memory(err);
       return NULL;
@@ -336,13 +382,21 @@ int tm_join_bind(tm_bind *bind, tm_error *err) {
   return bind->detail == NULL ? no_memory(err) : 0;
 }
 
-/* Rows that may be refused or late are shown whole. */
+/* A column of a side; a window is no column of the input. */
+static void note_need(const tm_bind *bind, const join_plan *p, int side, int32_t column,
+                      uint8_t *const *in) {
+  if (column < 0) return;
+  p->kept[side][column] = 1;
+  if ((uint32_t)column < bind->inputs[side]->count) in[side][column] = 1;
+}
+
+/* Rows that may be refused are shown whole. */
 void tm_join_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const *in) {
   const join_plan *p = bind->plan;
   for (uint32_t i = 0; i < bind->output->count; i++) {
     if (!needed_out[i]) continue;
-    if (p->columns[i].left >= 0) in[0][p->columns[i].left] = 1;
-    if (p->columns[i].right >= 0) in[1][p->columns[i].right] = 1;
+    note_need(bind, p, 0, p->columns[i].left, in);
+    note_need(bind, p, 1, p->columns[i].right, in);
   }
   for (uint32_t i = 0; p->where != NULL && i < p->where->column_count; i++) {
     uint32_t column = p->where->columns[i], width = bind->inputs[0]->count;
@@ -350,7 +404,9 @@ void tm_join_need(const tm_bind *bind, const uint8_t *needed_out, uint8_t *const
   }
   for (int side = 0; side < 2; side++) {
     uint32_t width = bind->inputs[side]->count;
-    for (uint32_t i = 0; i < p->keys[side].count; i++) in[side][p->keys[side].columns[i]] = 1;
+    for (uint32_t i = 0; i < p->keys[side].count; i++) {
+      note_need(bind, p, side, (int32_t)p->keys[side].columns[i], in);
+    }
     if (bind->rejects && !bind->skip_rejects) memset(in[side], 1, width);
     for (uint32_t i = 0; i < width; i++) p->kept[side][i] |= in[side][i];
   }

@@ -12,11 +12,13 @@ typedef enum join_kind {
   JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_SEMI, JOIN_ANTI,
 } join_kind;
 
-/* A column of the result. A key of one name on both sides has both, else one is -1. */
+/* A column of the result. A key of one name on both sides has both, else one is -1; both are of
+ * what neither has. */
 typedef struct join_column { int32_t left, right; } join_column;
 
 typedef struct join_plan {
   join_kind kind;
+  const tm_schema *sides[2]; /* of the rows that are joined: the inputs', or with a window behind */
   uint32_t build;            /* the port whose rows are kept: 1, or 0 where the left is smaller */
   tm_join_keys keys[2];
   bool scalar;               /* on = {}: at most one row on the right */
@@ -36,6 +38,9 @@ typedef struct join_shape {
   join_kind initial; /* where it does not */
   bool scalar;       /* on = {} wants at most one row on the right */
   bool drops_keys;   /* keys of the right side come only where they are taken */
+  const tm_type *window; /* window_start and window_end come last, of that type; NULL: no window */
+  bool window_inside; /* the rows of both sides have them behind their own columns, and the first is
+                         one more key */
 } join_shape;
 enum { JOIN_ALL_KINDS = (1 << 6) - 1 };
 

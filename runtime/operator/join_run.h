@@ -76,6 +76,8 @@ tm_flow tm_join_resume_build(tm_join *join, tm_error *err);
 
 /* join.c --------------------------------------------------------------------------------------*/
 
+/* tm_join_open for stages that push, resume and finish as verb join does. */
+int tm_join_open_chains(const tm_stage_env *env, void **out, tm_error *err);
 tm_flow tm_join_push(void *self, uint32_t port, tm_batch *taken, tm_out *out, tm_error *err);
 tm_flow tm_join_resume(void *self, tm_out *out, tm_error *err);
 tm_flow tm_join_finish(void *self, uint32_t port, tm_out *out, tm_error *err);

@@ -79,7 +79,7 @@ static int restore_store(tm_join *j, tm_record_reader *r, tm_error *err) {
   const tm_join_keys *keys = &j->plan->keys[port];
   uint64_t chunks = tm_record_get(r, TM_CHUNKS_MAX);
   for (uint64_t i = 0; i < chunks && !r->failed; i++) {
-    tm_batch *rows = tm_batch_record_restore(r, j->env.budget, j->env.bind->inputs[port],
+    tm_batch *rows = tm_batch_record_restore(r, j->env.budget, j->plan->sides[port],
                                              j->env.bind->arena, err);
     if (rows == NULL) return -1;
     int done = rows->rows <= TM_CHUNK_ROWS && is_whole(j, port, rows)
@@ -113,7 +113,7 @@ static int restore_marks(tm_join *j, tm_record_reader *r, tm_error *err) {
 static int restore_probe(tm_join *j, tm_record_reader *r, tm_error *err) {
   uint32_t port = 1 - j->plan->build;
   if (!tm_record_get(r, 1)) return 0;
-  j->batch = tm_batch_record_restore(r, j->env.budget, j->env.bind->inputs[port],
+  j->batch = tm_batch_record_restore(r, j->env.budget, j->plan->sides[port],
                                      j->env.bind->arena, err);
   if (j->batch == NULL) return -1;
   j->met = tm_batch_alloc(j->batch, j->batch->selected + 1);

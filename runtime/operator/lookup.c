@@ -104,7 +104,7 @@ static tm_sort_place place_of(const tm_join *l, uint32_t id) {
 static uint32_t find_twice(const tm_join *l) {
   tm_sort_key keys[TM_JOIN_KEYS_MAX];
   const tm_join_keys *of = &l->plan->keys[1];
-  tm_sort_spec spec = {.schema = l->env.bind->inputs[1], .keys = keys, .key_count = of->count};
+  tm_sort_spec spec = {.schema = l->plan->sides[1], .keys = keys, .key_count = of->count};
   for (uint32_t i = 0; i < of->count; i++) keys[i] = (tm_sort_key){.column = of->columns[i]};
   uint32_t found = TM_ROW_NONE;
   for (uint32_t part = 0; part < l->table->lanes; part++) {

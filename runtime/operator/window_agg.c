@@ -104,11 +104,11 @@ static int window_agg_open(const tm_stage_env *env, void **out, tm_error *err) {
   }
   if (needed != NULL) needed += tm_group_plan_first(&plan->groups);
   w->slices = tm_window_slices_create(env->budget, &plan->groups, needed, &plan->shape, err);
-  w->rows.slices = w->slices;
   if (w->slices == NULL) {
     window_agg_close(w);
     return -1;
   }
+  tm_window_rows_open(&w->rows, w->slices);
   *out = w;
   return 0;
 }
@@ -270,13 +270,14 @@ static int64_t wall_us(void) { return tm_env_get()->wall_us(); }
 
 /* The wall clock is the time of rows: a wake when the slice that is open now ends. */
 static void wait_for_end(window_agg *w, int64_t now_us) {
-  tm_window slice = tm_window_slices_slice(w->slices, now_us);
+  tm_window slice = tm_window_judge_slice(w->rows.judge, now_us);
   w->env.wake_at(w->env.waker, tm_env_get()->monotonic_us() + slice.end_us - now_us);
 }
 
 static tm_flow advance_to(window_agg *w, int64_t watermark_us, tm_out *out, tm_error *err) {
   if (watermark_us > w->watermark_us) w->watermark_us = watermark_us;
-  tm_window_slices_advance(w->slices, tm_window_rows_waited(&w->rows, w->watermark_us));
+  int64_t waited_us = tm_window_split_waited(&w->rows.split, w->watermark_us);
+  tm_window_judge_advance(w->rows.judge, waited_us);
   return give(w, out, err);
 }
 
@@ -315,7 +316,7 @@ static tm_flow window_agg_finish(void *self, uint32_t port, tm_out *out, tm_erro
   window_agg *w = self;
   (void)port;
   w->ended = true;
-  tm_window_slices_advance(w->slices, TM_TIME_END);
+  tm_window_judge_advance(w->rows.judge, TM_TIME_END);
   return give(w, out, err);
 }
 

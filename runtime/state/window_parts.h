@@ -34,7 +34,7 @@ struct tm_window_slices {
   const tm_group_plan *plan;
   const uint8_t *needed;
   const tm_window_shape *shape;
-  tm_window_regions regions;
+  tm_window_judge judge;
   tm_group_scratch *scratch;
   tm_group_table *spare[TM_WINDOW_SPARE]; /* cleared */
   uint32_t spare_count;
@@ -43,8 +43,6 @@ struct tm_window_slices {
   uint32_t head, end, room;
   tm_slice *found;        /* that was asked for last */
   uint64_t seals;         /* rounds of sealing so far */
-  int64_t watermark_us;
-  tm_window fired;        /* the last one; end TM_TIME_NONE: none */
   tm_window_span *span;   /* where windows overlap */
   uint32_t behind;        /* slices that are, and not in the span */
   /* windows that can be told anew, in order */
@@ -69,13 +67,10 @@ struct tm_window_slices {
 /* window_slices.c ---------------------------------------------------------------------------- */
 
 int tm_window_no_memory(tm_error *err);
-int64_t tm_window_less(int64_t us, int64_t by_us);
 tm_group_table *tm_window_new_table(tm_window_slices *s, tm_error *err);
 void tm_window_free_table(tm_window_slices *s, tm_group_table *taken);
 /* The first item that starts at or after time_us. */
 uint32_t tm_window_lower_bound(const tm_window_slices *s, int64_t time_us);
-/* The first window of a slice that starts there and ends after bound_us. There is one. */
-tm_window tm_window_after(tm_window_slices *s, int64_t start_us, int64_t bound_us);
 static inline bool tm_window_holds(tm_window window, const tm_slice *one) {
   return one->time.start_us >= window.start_us && one->time.start_us < window.end_us &&
          one->floor_us < window.end_us;

@@ -14,18 +14,13 @@ int tm_window_no_memory(tm_error *err) {
   return tm_fail(err, TM_E_MEMORY, "windows: out of memory");
 }
 
-int64_t tm_window_less(int64_t us, int64_t by_us) {
-  return us < INT64_MIN + by_us ? INT64_MIN : us - by_us;
-}
-
 /* ---------------------------------------------------------------- life */
 
-static bool overlaps(const tm_window_shape *shape) {
-  return !shape->instants && shape->grid.kind != TM_WINDOW_TUMBLING;
-}
+tm_window_judge *tm_window_slices_judge(tm_window_slices *s) { return &s->judge; }
 
 bool tm_window_shape_counts(const tm_window_shape *shape) {
-  return overlaps(shape) || shape->lateness_us > 0 || shape->early_us > 0 || shape->fill;
+  bool anew = shape->lateness_us > 0 || shape->early_us > 0;
+  return tm_window_shape_overlaps(shape) || anew || shape->fill;
 }
 
 static bool has_values(const tm_group_plan *plan) {
@@ -49,11 +44,11 @@ tm_window_slices *tm_window_slices_create(tm_budget *budget, const tm_group_plan
   s->needed = needed;
   s->shape = shape;
   s->copies = !has_values(plan);
-  s->watermark_us = s->ticked_us = TM_TIME_NONE;
-  s->fired = (tm_window){TM_TIME_NONE, TM_TIME_NONE};
+  tm_window_judge_init(&s->judge, shape);
+  s->ticked_us = TM_TIME_NONE;
   s->scratch = tm_group_scratch_create(budget, plan);
   bool done = s->scratch != NULL;
-  if (done && overlaps(shape)) {
+  if (done && tm_window_shape_overlaps(shape)) {
     s->span = tm_window_span_create(budget, plan, needed, shape->fill, err);
     done = s->span != NULL;
   }
@@ -134,11 +129,6 @@ uint32_t tm_window_lower_bound(const tm_window_slices *s, int64_t time_us) {
   return low;
 }
 
-static tm_window last_window(tm_window_slices *s, tm_window slice) {
-  if (s->shape->instants) return slice;
-  return tm_window_grid_last(&s->shape->grid, slice.start_us, &s->regions);
-}
-
 /* Behind those that start with it or before. NULL with err. */
 static tm_slice *add_item(tm_window_slices *s, tm_window time, int64_t floor_us, tm_error *err) {
   tm_group_table *table = make_room(s) ? tm_window_new_table(s, err) : NULL;
@@ -150,9 +140,9 @@ static tm_slice *add_item(tm_window_slices *s, tm_window time, int64_t floor_us,
   }
   one->time = time;
   one->floor_us = floor_us;
-  one->last = last_window(s, time);
+  one->last = tm_window_judge_last(&s->judge, time);
   one->table = table;
-  one->behind = time.start_us < s->fired.end_us || floor_us != TM_TIME_NONE;
+  one->behind = time.start_us < s->judge.fired.end_us || floor_us != TM_TIME_NONE;
   s->behind += one->behind;
   uint32_t at = s->end++;
   for (; at > s->head && s->items[at - 1]->time.start_us > time.start_us; at--) {
@@ -175,55 +165,13 @@ void tm_window_free_item(tm_window_slices *s, uint32_t index) {
   s->head++;
 }
 
-/* ---------------------------------------------------------------- windows of a slice */
-
-static tm_window first_window(tm_window_slices *s, int64_t start_us, int64_t end_us) {
-  if (s->shape->instants) return (tm_window){start_us, end_us};
-  return tm_window_grid_first(&s->shape->grid, start_us, &s->regions);
-}
-
-tm_window tm_window_after(tm_window_slices *s, int64_t start_us, int64_t bound_us) {
-  tm_window w = first_window(s, start_us, start_us + 1);
-  if (w.end_us > bound_us) return w;
-  assert(s->span != NULL && "else there is one window");
-  /* Of windows that end together, those behind the one that fired come after it. */
-  if (bound_us == s->fired.end_us) {
-    tm_window next = tm_window_grid_next(&s->shape->grid, s->fired, &s->regions);
-    if (next.end_us == bound_us && next.start_us <= start_us) return next;
-  }
-  return tm_window_grid_first(&s->shape->grid, bound_us, &s->regions);
-}
-
-tm_window tm_window_slices_slice(tm_window_slices *s, int64_t time_us) {
-  if (s->shape->instants) {
-    return (tm_window){time_us, time_us == INT64_MAX ? time_us : time_us + 1};
-  }
-  return tm_window_grid_slice(&s->shape->grid, time_us, &s->regions);
-}
-
-tm_slice_answer tm_window_slices_judge(tm_window_slices *s, tm_window slice, int64_t mark_us) {
-  int64_t closed_us = tm_window_less(mark_us, s->shape->lateness_us);
-  int64_t first_us = first_window(s, slice.start_us, slice.end_us).end_us;
-  if (first_us > closed_us && first_us > s->watermark_us) return TM_SLICE_PLAIN;
-  int64_t last_us = last_window(s, slice).end_us;
-  if (last_us <= closed_us) return TM_SLICE_LATE;
-  if (last_us <= tm_window_less(s->watermark_us, s->shape->lateness_us)) return TM_SLICE_AFTER_IDLE;
-  return TM_SLICE_EXTRA;
-}
-
 /* ---------------------------------------------------------------- tables for rows */
-
-/* The least bound that tells windows from those that are closed for a row. */
-static int64_t floor_of(tm_window_slices *s, tm_window slice, int64_t mark_us) {
-  int64_t closed_us = tm_window_less(mark_us, s->shape->lateness_us);
-  if (first_window(s, slice.start_us, slice.end_us).end_us > closed_us) return TM_TIME_NONE;
-  return tm_window_after(s, slice.start_us, closed_us).end_us - 1;
-}
 
 /* It belongs to a window that has fired, and can be told anew. */
 static int note_fresh(tm_window_slices *s, tm_slice *one, tm_error *err) {
   if (one->fresh || s->shape->lateness_us == 0) return 0;
-  if (tm_window_after(s, one->time.start_us, one->floor_us).end_us > s->watermark_us) return 0;
+  tm_window first = tm_window_judge_after(&s->judge, one->time.start_us, one->floor_us);
+  if (first.end_us > s->judge.watermark_us) return 0;
   if (s->fresh_count == s->fresh_room) {
     uint32_t room = s->fresh_room < ROOM_MIN ? ROOM_MIN : s->fresh_room * 2;
     tm_slice **grown = tm_realloc(s->budget, s->fresh, s->fresh_room * sizeof *grown,
@@ -239,7 +187,7 @@ static int note_fresh(tm_window_slices *s, tm_slice *one, tm_error *err) {
 
 tm_group_table *tm_window_slices_find(tm_window_slices *s, tm_window time, int64_t mark_us,
                                       tm_error *err) {
-  int64_t floor_us = mark_us == TM_TIME_NONE ? TM_TIME_NONE : floor_of(s, time, mark_us);
+  int64_t floor_us = tm_window_judge_floor(&s->judge, time, mark_us);
   tm_slice *one = s->found;
   if (one == NULL || one->time.start_us != time.start_us || one->floor_us != floor_us ||
       one->seal != 0) {
@@ -254,10 +202,6 @@ tm_group_table *tm_window_slices_find(tm_window_slices *s, tm_window time, int64
     s->found = one;
   }
   return note_fresh(s, one, err) < 0 ? NULL : one->table;
-}
-
-void tm_window_slices_advance(tm_window_slices *s, int64_t watermark_us) {
-  if (watermark_us > s->watermark_us) s->watermark_us = watermark_us;
 }
 
 /* ---------------------------------------------------------------- saving */
@@ -275,8 +219,8 @@ static tm_window restore_window(tm_record_reader *r) {
 }
 
 void tm_window_slices_save(const tm_window_slices *s, tm_record_writer *w) {
-  tm_record_put(w, (uint64_t)s->watermark_us);
-  save_window(s->fired, w);
+  tm_record_put(w, (uint64_t)s->judge.watermark_us);
+  save_window(s->judge.fired, w);
   tm_record_put(w, s->seals);
   tm_record_put(w, s->end - s->head);
   for (uint32_t i = s->head; i < s->end; i++) {
@@ -306,7 +250,7 @@ static int restore_item(tm_window_slices *s, tm_record_reader *r, tm_error *err)
   bool fresh = tm_record_get(r, 1);
   bool sound = time.start_us < time.end_us && !r->failed;
   if (sound) {
-    tm_window slice = tm_window_slices_slice(s, time.start_us);
+    tm_window slice = tm_window_judge_slice(&s->judge, time.start_us);
     sound = slice.start_us == time.start_us && slice.end_us == time.end_us;
   }
   if (sound && s->end > s->head) {
@@ -342,8 +286,8 @@ static int restore_told(tm_window_slices *s, tm_record_reader *r, tm_error *err)
 }
 
 int tm_window_slices_restore(tm_window_slices *s, tm_record_reader *r, tm_error *err) {
-  s->watermark_us = (int64_t)tm_record_get(r, UINT64_MAX);
-  s->fired = restore_window(r);
+  s->judge.watermark_us = (int64_t)tm_record_get(r, UINT64_MAX);
+  s->judge.fired = restore_window(r);
   s->seals = tm_record_get(r, UINT64_MAX);
   uint64_t count = tm_record_get(r, ITEMS_MAX);
   for (uint64_t i = 0; i < count && !r->failed; i++) {

@@ -13,32 +13,13 @@
 #ifndef TM_STATE_WINDOW_SLICES_H
 #define TM_STATE_WINDOW_SLICES_H
 
-#include "kernel/window_grid.h"
 #include "state/group_table.h"
-
-/* How rows lie in windows, and when these are told. */
-typedef struct tm_window_shape {
-  tm_window_grid grid;
-  bool instants;       /* no grid: every different time is a window [t, t + 1) of its own */
-  int64_t lateness_us; /* windows that have fired can be told anew for so long; 0: never */
-  int64_t early_us;    /* windows are told whenever time passes a multiple of it; 0: never */
-  bool fill;           /* a group comes in every window from its first one up to the last one of
-                          all; then there is neither lateness nor telling early */
-  bool fill_idle;      /* and up to the watermark, too */
-} tm_window_shape;
+#include "state/window_judge.h"
 
 /* Whether the plan of such windows must be `counted`. */
 bool tm_window_shape_counts(const tm_window_shape *shape);
 
 typedef struct tm_window_slices tm_window_slices;
-
-/* What rows of a slice meet. */
-typedef enum tm_slice_answer {
-  TM_SLICE_PLAIN,      /* none of its windows has fired; so it is for later slices */
-  TM_SLICE_EXTRA,      /* some have, or are closed for the row */
-  TM_SLICE_LATE,       /* all are closed by the row's own mark */
-  TM_SLICE_AFTER_IDLE, /* all are closed, though its own mark would let it in */
-} tm_slice_answer;
 
 /* A window that is told. Where the plan is counted groups without rows say nothing, unless windows
  * are filled. */
@@ -54,20 +35,16 @@ tm_window_slices *tm_window_slices_create(tm_budget *budget, const tm_group_plan
                                           tm_error *err);
 void tm_window_slices_destroy(tm_window_slices *slices); /* NULL is a no-op */
 
-/* The slice that an instant lies in. */
-tm_window tm_window_slices_slice(tm_window_slices *slices, int64_t time_us);
-/* Of rows of one slice, whose marks are at most mark_us. */
-tm_slice_answer tm_window_slices_judge(tm_window_slices *slices, tm_window slice,
-                                       int64_t mark_us);
+/* Which windows rows can be in; its watermark is moved by whoever has the slices, and then windows
+ * that end by it can be told. */
+tm_window_judge *tm_window_slices_judge(tm_window_slices *slices);
 /* The table for rows that are PLAIN (mark_us is TM_TIME_NONE), or for one that is EXTRA. Good until
  * the next call. NULL with err. */
 tm_group_table *tm_window_slices_find(tm_window_slices *slices, tm_window slice, int64_t mark_us,
                                       tm_error *err);
 
-/* Time has come to watermark_us: windows that end by then can be told. */
-void tm_window_slices_advance(tm_window_slices *slices, int64_t watermark_us);
-/* Makes the next of them. 1: call again; 0: *told is set, and holds until tm_window_slices_drop();
- * -1 with err. */
+/* Makes the next window that can be told. 1: call again; 0: *told is set, and holds until
+ * tm_window_slices_drop(); -1 with err. */
 int tm_window_slices_tell_step(tm_window_slices *slices, tm_window_told *told, tm_error *err);
 /* What was told last is through. 0 or -1 with err. */
 int tm_window_slices_drop(tm_window_slices *slices, tm_error *err);

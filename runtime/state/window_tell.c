@@ -14,29 +14,21 @@ enum { CHUNK = 2048, BESIDE_MAX = 4 /* slices of one kind that are merged into o
 
 /* ---------------------------------------------------------------- which window is next */
 
-static bool is_after(tm_window a, tm_window b) {
-  return a.end_us != b.end_us ? a.end_us > b.end_us : a.start_us > b.start_us;
-}
-
-/* The one behind the last that fired; there was one. */
-static tm_window window_behind(tm_window_slices *s, tm_window w) {
-  if (s->shape->instants) return (tm_window){w.end_us, w.end_us};
-  return tm_window_grid_next(&s->shape->grid, w, &s->regions);
-}
-
 /* The first window with rows that has not fired. */
 static bool next_with_rows(tm_window_slices *s, tm_window *out) {
   bool any = false;
   uint32_t i = s->head;
-  if (s->fired.end_us != TM_TIME_NONE) {
-    i = tm_window_lower_bound(s, window_behind(s, s->fired).start_us);
+  if (s->judge.fired.end_us != TM_TIME_NONE) {
+    i = tm_window_lower_bound(s, tm_window_judge_next(&s->judge, s->judge.fired).start_us);
   }
   for (; i < s->end; i++) {
     const tm_slice *one = s->items[i];
-    tm_window w = tm_window_after(s, one->time.start_us, s->fired.end_us);
-    if (any && !is_after(*out, w)) break; /* nor has a later slice an earlier one */
-    if (one->floor_us >= w.end_us) w = tm_window_after(s, one->time.start_us, one->floor_us);
-    if (!any || is_after(*out, w)) *out = w;
+    tm_window w = tm_window_judge_after(&s->judge, one->time.start_us, s->judge.fired.end_us);
+    if (any && !tm_window_is_after(*out, w)) break; /* nor has a later slice an earlier one */
+    if (one->floor_us >= w.end_us) {
+      w = tm_window_judge_after(&s->judge, one->time.start_us, one->floor_us);
+    }
+    if (!any || tm_window_is_after(*out, w)) *out = w;
     any = true;
     if (s->span == NULL) break;
   }
@@ -45,22 +37,22 @@ static bool next_with_rows(tm_window_slices *s, tm_window *out) {
 
 /* Where windows are filled all come that lie between windows with rows. */
 static bool next_window(tm_window_slices *s, tm_window *out) {
-  bool any = next_with_rows(s, out);
-  if (s->known != NULL && tm_key_table_count(s->known) > 0 && s->fired.end_us != TM_TIME_NONE) {
-    bool idle = s->shape->fill_idle && s->watermark_us != TM_TIME_END;
-    tm_window next = window_behind(s, s->fired);
-    if (any ? is_after(*out, next) : idle) *out = next;
+  bool any = next_with_rows(s, out), first = s->judge.fired.end_us == TM_TIME_NONE;
+  if (s->known != NULL && tm_key_table_count(s->known) > 0 && !first) {
+    bool idle = s->shape->fill_idle && s->judge.watermark_us != TM_TIME_END;
+    tm_window next = tm_window_judge_next(&s->judge, s->judge.fired);
+    if (any ? tm_window_is_after(*out, next) : idle) *out = next;
     any = any || idle;
   }
-  return any && out->end_us <= s->watermark_us;
+  return any && out->end_us <= s->judge.watermark_us;
 }
 
 int64_t tm_window_slices_come_to(const tm_window_slices *s) {
-  int64_t come_us = tm_window_less(s->watermark_us, s->shape->lateness_us);
+  int64_t come_us = tm_window_less(s->judge.watermark_us, s->shape->lateness_us);
   bool held = s->known != NULL && tm_key_table_count(s->known) > 0 && !s->shape->fill_idle;
-  if (!held || s->fired.end_us == TM_TIME_NONE) return come_us;
+  if (!held || s->judge.fired.end_us == TM_TIME_NONE) return come_us;
   tm_window_regions regions = {{0}, {0}};
-  int64_t next_us = tm_window_grid_next(&s->shape->grid, s->fired, &regions).end_us - 1;
+  int64_t next_us = tm_window_grid_next(&s->shape->grid, s->judge.fired, &regions).end_us - 1;
   return next_us < come_us ? next_us : come_us;
 }
 
@@ -91,7 +83,7 @@ static tm_told *find_told(tm_window_slices *s, tm_window window) {
   for (uint32_t i = s->told_count; i > 0; i--) {
     tm_told *one = &s->told[i - 1];
     if (one->window.start_us == window.start_us && one->window.end_us == window.end_us) return one;
-    if (is_after(window, one->window)) break;
+    if (tm_window_is_after(window, one->window)) break;
   }
   return NULL;
 }
@@ -111,7 +103,9 @@ static int remember(tm_window_slices *s, tm_window window, tm_error *err) {
     s->told_room = room;
   }
   uint32_t at = s->told_count++;
-  for (; at > 0 && is_after(s->told[at - 1].window, window); at--) s->told[at] = s->told[at - 1];
+  for (; at > 0 && tm_window_is_after(s->told[at - 1].window, window); at--) {
+    s->told[at] = s->told[at - 1];
+  }
   s->told[at] = (tm_told){window, s->seals};
   return 0;
 }
@@ -121,8 +115,8 @@ static void forget_closed(tm_window_slices *s) {
   uint32_t kept = 0;
   for (uint32_t i = 0; i < s->told_count; i++) {
     tm_window window = s->told[i].window;
-    bool fired = !is_after(window, s->fired);
-    bool closed = window.end_us <= tm_window_less(s->watermark_us, s->shape->lateness_us);
+    bool fired = !tm_window_is_after(window, s->judge.fired);
+    bool closed = window.end_us <= tm_window_less(s->judge.watermark_us, s->shape->lateness_us);
     if (!fired || !closed) s->told[kept++] = s->told[i];
   }
   s->told_count = kept;
@@ -291,15 +285,16 @@ static int seal_fresh(tm_window_slices *s, tm_error *err) {
   return 0;
 }
 
-/* The first window of a slice that has fired, can be told anew, and has not told the slice. One that
- * had no rows when it should have fired has told nothing. */
+/* The first window of a slice that has fired, can be told anew, and has not told the slice. One
+ * that had no rows when it should have fired has told nothing. */
 static bool first_changed(tm_window_slices *s, const tm_slice *one, tm_window *out,
                           uint64_t *out_seal) {
-  int64_t closed_us = tm_window_less(s->watermark_us, s->shape->lateness_us);
+  int64_t closed_us = tm_window_less(s->judge.watermark_us, s->shape->lateness_us);
   int64_t bound_us = one->floor_us > closed_us ? one->floor_us : closed_us;
   if (one->last.end_us <= bound_us) return false;
-  tm_window w = tm_window_after(s, one->time.start_us, bound_us);
-  for (; !is_after(w, s->fired) && w.start_us <= one->time.start_us; w = window_behind(s, w)) {
+  tm_window w = tm_window_judge_after(&s->judge, one->time.start_us, bound_us);
+  for (; !tm_window_is_after(w, s->judge.fired) && w.start_us <= one->time.start_us;
+       w = tm_window_judge_next(&s->judge, w)) {
     const tm_told *told = find_told(s, w);
     *out = w;
     *out_seal = told == NULL ? 0 : told->seal;
@@ -335,8 +330,8 @@ static int tell_anew(tm_window_slices *s, tm_error *err) {
 /* ---------------------------------------------------------------- told early */
 
 static int64_t tick_of(const tm_window_slices *s) {
-  int64_t rest = s->watermark_us % s->shape->early_us;
-  return s->watermark_us - (rest < 0 ? rest + s->shape->early_us : rest);
+  int64_t rest = s->judge.watermark_us % s->shape->early_us;
+  return s->judge.watermark_us - (rest < 0 ? rest + s->shape->early_us : rest);
 }
 
 /* The open window behind the one that was told last which has something to tell. */
@@ -345,14 +340,14 @@ static bool next_early(tm_window_slices *s, tm_window *out) {
   int64_t newest_us = s->items[s->end - 1]->time.start_us;
   tm_window w = s->tick;
   if (w.end_us != TM_TIME_NONE) {
-    w = window_behind(s, w);
+    w = tm_window_judge_next(&s->judge, w);
   } else {
     uint32_t i = s->head;
-    while (i < s->end && !is_after(s->items[i]->last, s->fired)) i++;
+    while (i < s->end && !tm_window_is_after(s->items[i]->last, s->judge.fired)) i++;
     if (i == s->end) return false;
-    w = tm_window_after(s, s->items[i]->time.start_us, s->fired.end_us);
+    w = tm_window_judge_after(&s->judge, s->items[i]->time.start_us, s->judge.fired.end_us);
   }
-  for (; w.start_us <= newest_us; w = window_behind(s, w)) {
+  for (; w.start_us <= newest_us; w = tm_window_judge_next(&s->judge, w)) {
     const tm_told *told = find_told(s, w);
     s->tick = w;
     if (has_newer(s, w, told == NULL ? 0 : told->seal)) {
@@ -363,7 +358,7 @@ static bool next_early(tm_window_slices *s, tm_window *out) {
     uint32_t next = tm_window_lower_bound(s, w.end_us);
     bool empty = tm_window_lower_bound(s, w.start_us) == next;
     if (!empty || next == s->end) continue;
-    w = tm_window_after(s, s->items[next]->time.start_us, s->fired.end_us);
+    w = tm_window_judge_after(&s->judge, s->items[next]->time.start_us, s->judge.fired.end_us);
     if (!has_newer(s, w, find_told(s, w) == NULL ? 0 : find_told(s, w)->seal)) continue;
     *out = s->tick = w;
     return true;
@@ -374,8 +369,8 @@ static bool next_early(tm_window_slices *s, tm_window *out) {
 /* 1: something was done; 0: it is not time, or all is told. */
 static int tell_early(tm_window_slices *s, tm_error *err) {
   tm_window w;
-  if (s->shape->early_us == 0 || s->watermark_us == TM_TIME_NONE ||
-      s->watermark_us == TM_TIME_END) {
+  if (s->shape->early_us == 0 || s->judge.watermark_us == TM_TIME_NONE ||
+      s->judge.watermark_us == TM_TIME_END) {
     return 0;
   }
   if (!s->ticks) {
@@ -475,9 +470,9 @@ static int leaving_step(tm_window_slices *s, tm_error *err) {
 /* The next slice of the window that is not in the span yet; NULL: all are. */
 static tm_slice *next_to_enter(tm_window_slices *s) {
   bool all = s->behind > 0 || tm_window_span_newest(s->span) == NULL ||
-             s->fired.end_us < s->window.start_us || s->shape->early_us > 0;
+             s->judge.fired.end_us < s->window.start_us || s->shape->early_us > 0;
   uint32_t end = tm_window_lower_bound(s, s->window.end_us);
-  uint32_t i = tm_window_lower_bound(s, all ? s->window.start_us : s->fired.end_us);
+  uint32_t i = tm_window_lower_bound(s, all ? s->window.start_us : s->judge.fired.end_us);
   for (; i < end; i++) {
     if (!s->items[i]->in.in && tm_window_holds(s->window, s->items[i])) return s->items[i];
   }
@@ -552,8 +547,8 @@ int tm_window_slices_tell_step(tm_window_slices *s, tm_window_told *told, tm_err
 static void free_dead(tm_window_slices *s) {
   while (s->head < s->end) {
     const tm_slice *one = s->items[s->head];
-    bool open = is_after(one->last, s->fired) ||
-                one->last.end_us > tm_window_less(s->watermark_us, s->shape->lateness_us);
+    bool open = tm_window_is_after(one->last, s->judge.fired) ||
+                one->last.end_us > tm_window_less(s->judge.watermark_us, s->shape->lateness_us);
     if (open || one->in.in || one->fresh) return;
     tm_window_free_item(s, s->head);
   }
@@ -562,11 +557,11 @@ static void free_dead(tm_window_slices *s) {
 /* The window has fired. */
 static int complete(tm_window_slices *s, tm_error *err) {
   int64_t lateness_us = s->shape->lateness_us;
-  s->fired = s->window;
-  bool closed = s->fired.end_us <= tm_window_less(s->watermark_us, lateness_us);
+  s->judge.fired = s->window;
+  bool closed = s->judge.fired.end_us <= tm_window_less(s->judge.watermark_us, lateness_us);
   if (lateness_us > 0 && !closed && remember(s, s->window, err) < 0) return -1;
   forget_closed(s);
-  bool last = s->head < s->end && !is_after(s->items[s->end - 1]->last, s->fired);
+  bool last = s->head < s->end && !tm_window_is_after(s->items[s->end - 1]->last, s->judge.fired);
   if (last && s->span != NULL && tm_window_span_clear(s->span, err) < 0) return -1;
   free_dead(s);
   return 0;

@@ -87,7 +87,7 @@ static int64_t time_of(const join_wish *w, const tm_batch *table, uint32_t row) 
   return timed ? join_number(table, w->times, row) : INT64_MIN;
 }
 
-static void add_row(result *out, uint32_t l, uint32_t r) {
+static void add_row(result *out, uint32_t l, uint32_t r, const join_span *window) {
   const join_wish *w = out->wish;
   char *text = rows_text(out->row, 0, NULL);
   if (w->times == NULL) {
@@ -96,15 +96,22 @@ static void add_row(result *out, uint32_t l, uint32_t r) {
   }
   int64_t a = time_of(w, w->left, l), b = time_of(w, w->right, r);
   bool half = w->kind == SEMI || w->kind == ANTI;
+  int64_t time = window->end > window->start ? window->end - 1 : half || a > b ? a : b;
   size_t room = strlen(text) + 32;
   char *line = malloc(room);
-  (void)snprintf(line, room, "%s @%lld", text, (long long)(half || a > b ? a : b));
+  (void)snprintf(line, room, "%s @%lld", text, (long long)time);
   free(text);
   rows_list_add(&out->list, line);
 }
 
+static void set_number(tm_batch *out, uint32_t to, int64_t value) {
+  char cell[32];
+  (void)snprintf(cell, sizeof cell, "%lld", (long long)value);
+  rows_set(out, to, 0, cell);
+}
+
 /* The columns of the result are the left ones, then the right ones but shared keys. */
-static void add_pair(result *out, uint32_t l, uint32_t r) {
+static void add_pair(result *out, uint32_t l, uint32_t r, const join_span *window) {
   const join_wish *w = out->wish;
   uint32_t to = 0;
   for (uint32_t i = 0; i < w->left->schema->count; i++, to++) {
@@ -119,32 +126,62 @@ static void add_pair(result *out, uint32_t l, uint32_t r) {
     if (is_shared(w, name) || (w->keys_once && is_right_key(w, name))) continue;
     set_from(out->row, to++, w->right, (int)i, r);
   }
-  add_row(out, l, r);
+  if (w->windows != NULL) {
+    bool days = out->row->schema->fields[to].type.kind == TM_DATE;
+    int64_t unit = days ? INT64_C(86400000000) : 1;
+    set_number(out->row, to, window->start / unit);
+    set_number(out->row, to + 1, window->end / unit);
+  }
+  add_row(out, l, r, window);
 }
 
 static bool is_late(const join_wish *w, int side, uint32_t row) {
   return w->late[side] != NULL && w->late[side][row];
 }
 
+/* Without windows, one that all rows are in. */
+static uint32_t windows_of(const join_wish *w, int side, uint32_t row, join_span *out) {
+  if (is_late(w, side, row)) return 0;
+  out[0] = (join_span){0, 0};
+  return w->windows == NULL ? 1 : w->windows(w, side, row, out);
+}
+
+static int find_window(const join_span *windows, uint32_t count, const join_span *wanted) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (windows[i].start == wanted->start && windows[i].end == wanted->end) return (int)i;
+  }
+  return -1;
+}
+
+static void expect_left(result *out, uint32_t l, const join_span *window, uint8_t *met) {
+  const join_wish *w = out->wish;
+  join_span theirs[JOIN_WINDOWS_MAX];
+  bool any = false;
+  for (uint32_t r = 0; r < w->right->rows; r++) {
+    int at = find_window(theirs, windows_of(w, 1, r, theirs), window);
+    if (at < 0 || !matches(w, l, r)) continue;
+    any = true;
+    met[r * JOIN_WINDOWS_MAX + (uint32_t)at] = 1;
+    if (w->kind < SEMI) add_pair(out, l, r, window);
+  }
+  bool alone = w->kind == LEFT || w->kind == FULL || w->kind == ANTI;
+  if (w->kind == SEMI ? any : !any && alone) add_pair(out, l, UINT32_MAX, window);
+}
+
 rows_list join_expect(const join_wish *w, const tm_schema *output) {
   tm_budget *budget = tm_budget_create(NULL, "reference", 0);
   result out = {.wish = w, .row = rows_blank(budget, output, 1)};
-  uint8_t *met = calloc(w->right->rows + 1, 1);
+  uint8_t *met = calloc(w->right->rows + 1, JOIN_WINDOWS_MAX);
+  join_span windows[JOIN_WINDOWS_MAX];
   for (uint32_t l = 0; l < w->left->rows; l++) {
-    bool any = false;
-    if (is_late(w, 0, l)) continue;
-    for (uint32_t r = 0; r < w->right->rows; r++) {
-      if (is_late(w, 1, r) || !matches(w, l, r)) continue;
-      any = true;
-      met[r] = 1;
-      if (w->kind < SEMI) add_pair(&out, l, r);
-    }
-    bool alone = w->kind == LEFT || w->kind == FULL || w->kind == ANTI;
-    if (w->kind == SEMI ? any : !any && alone) add_pair(&out, l, UINT32_MAX);
+    uint32_t count = windows_of(w, 0, l, windows);
+    for (uint32_t i = 0; i < count; i++) expect_left(&out, l, &windows[i], met);
   }
-  for (uint32_t r = 0; r < w->right->rows; r++) {
-    if (met[r] || is_late(w, 1, r)) continue;
-    if (w->kind == RIGHT || w->kind == FULL) add_pair(&out, UINT32_MAX, r);
+  for (uint32_t r = 0; r < w->right->rows && (w->kind == RIGHT || w->kind == FULL); r++) {
+    uint32_t count = windows_of(w, 1, r, windows);
+    for (uint32_t i = 0; i < count; i++) {
+      if (!met[r * JOIN_WINDOWS_MAX + i]) add_pair(&out, UINT32_MAX, r, &windows[i]);
+    }
   }
   free(met);
   tm_batch_release(out.row);

@@ -8,6 +8,9 @@
 enum { INNER, LEFT, RIGHT, FULL, SEMI, ANTI, KINDS, KEYS_MAX = 3 };
 extern const char *const join_kinds[KINDS];
 
+enum { JOIN_WINDOWS_MAX = 16 };
+typedef struct join_span { int64_t start, end; } join_span;
+
 typedef struct join_wish {
   int kind;
   const tm_batch *left, *right;
@@ -19,6 +22,9 @@ typedef struct join_wish {
   bool (*also)(const struct join_wish *wish, uint32_t left, uint32_t right);
   const void *context;           /* of also */
   bool keys_once;                /* no key of the right side is a column of the result */
+  /* The windows that a row of a side counts in, at most JOIN_WINDOWS_MAX: both rows must be in one.
+   * They are the last two columns, and the last instant is the time. NULL: there are none. */
+  uint32_t (*windows)(const struct join_wish *wish, int side, uint32_t row, join_span *out);
 } join_wish;
 
 /* Rows of the result as harness_result.rows has them, with times where the wish has them. */
