@@ -26,7 +26,8 @@ static int asof_bind(tm_bind *bind, tm_error *err) {
   if (p == NULL) return -1;
   bind->single = true;
   bind->time_order = 3;
-  bind->facts_out.in_time_order = true;
+  /* Its rows do come in time order, but as a batch's they do only where those of the left side came
+   * so: rows of one time are ordered by the columns that are needed, and in both at one place. */
   tm_join_take_turns(bind);
   return 0;
 }
