@@ -359,10 +359,11 @@ class Pipeline:
         if key is None or self.clash(flow, other):
             return self.do_filter(flow)
         kind = self.random.choice(["inner", "left", "right", "full", "semi", "anti"])
-        window = self.window("tumbling")
+        window = self.window(self.random.choice(["tumbling", "tumbling", "hopping", "cumulate"]))
+        columns = self.joined(flow, other, kind, key)
+        columns += [("window_start", self.time_type), ("window_end", self.time_type)]
         return self.step(flow, f'join({other.name}, {{ on = "{key}", kind = "{kind}", '
-                               f'prefix = "o_", window = {window} }})',
-                         self.joined(flow, other, kind, key))
+                               f'prefix = "o_", window = {window} }})', columns)
 
     def do_join_interval(self, flow):
         other = self.other(True)
@@ -415,7 +416,7 @@ class Pipeline:
         elif not flow.timed and not flow.mixed: # rows come as they lie, in any mode
             found.update({"dedup": 2, "limit": 0 if flow.checked else 2})
         for verb in list(found):
-            windowed = verb.startswith(("agg ", "top "))
+            windowed = verb.startswith(("agg ", "top ", "join_window"))
             again = "window_start" in flow.names() or "window_end" in flow.names()
             if verb not in self.verbs or windowed and again:
                 del found[verb]
