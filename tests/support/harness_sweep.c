@@ -77,10 +77,10 @@ static void refuse_memory(const harness_case *c, const harness_expected *e, uint
                           uint32_t save) {
   harness_mode m = {.seed = 5, .lanes = lanes, .batch_rows = 7, .odd_batches = true, .save = save};
   for (int quiet = 0; quiet < QUIET_RUNS;) {
-    m.fail_at += (1 + m.fail_at / EVERY_ONE) * stride();
+    m.fail_at += (1 + m.fail_at / EVERY_ONE) * (m.fail_at < STRIDE ? 1 : stride());
     quiet = run(c, &m, e) ? quiet + 1 : 0;
   }
-  cr_assert_gt(m.fail_at, QUIET_RUNS * stride(), "nothing ever asked for memory");
+  cr_assert_gt(m.fail_at, QUIET_RUNS, "nothing ever asked for memory");
 }
 
 void harness_sweep(const harness_case *c, const harness_expected *e) {
@@ -96,8 +96,9 @@ void harness_sweep(const harness_case *c, const harness_expected *e) {
 
 void harness_check(const harness_case *c, const harness_expected *e) {
   for (uint32_t lanes = 1; lanes <= 3; lanes += 2) {
+    if (stride() > 1 && lanes == 1) continue;
     harness_mode m = {.seed = lanes, .lanes = lanes, .batch_rows = 100, .odd_batches = true,
-                      .threads = lanes > 1 && stride() > 1};
+                      .threads = stride() > 1};
     run(c, &m, e);
     if (stride() > 1) continue;
     m.batch_rows = 1 + (uint32_t)m.seed * 5;
