@@ -205,7 +205,7 @@ USAGE = [
     ("tm.batch { abc:to(tm.csv 'build/a/./same.csv'), abc:to(tm.csv './build/b/../a/same.csv') }",
      2),
     ("tm.batch { schedule = { cron = '0 1 * * *' }, abc:to(tm.stdout()) }", 2),
-    ("tm.stream { abc:to(tm.stdout()) }", 2),
+    ("tm.streams { abc:to(tm.stdout()) }", 2),
     ("abc:window(tm.tumbling '1m')", 2),
     ("undeclared + 1", 2),
     ("5", 2),
