@@ -250,14 +250,14 @@ def tcp_connections_are_partitions():
 
 
 def tcp_connects_and_says_since_when():
-    server = socket.create_server(("127.0.0.1", 0))
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))  # and does not listen yet
     port = server.getsockname()[1]
-    server.close()
     script = f"""return tm.stream {{
   tm.tcp {{ connect = "127.0.0.1:{port}", format = "lines" }}:to(tm.stdout()) }}"""
     with LiveJob(FOLDER, script) as job:
         job.said(f"tcp 127.0.0.1:{port}: no connection since 20")
-        server = socket.create_server(("127.0.0.1", port))
+        server.listen()
         peer = Peer(server.accept()[0])
         job.said("connected after")
         peer.say("one\n")
@@ -278,7 +278,7 @@ def tcp_what_cannot_be():
     cases = [
         (f'listen = "127.0.0.1:{port}", format = "lines"', 1, "address already in use"),
         ('listen = "nowhere", format = "lines"', 2, "it has no port"),
-        ('connect = "no.such.host.invalid:80", format = "lines"', 1, "no.such.host.invalid"),
+        ('listen = "no.such.host.invalid:80", format = "lines"', 1, "no.such.host.invalid"),
         ('listen = "127.0.0.1:0", format = "csv"', 2, "needs a schema"),
         ('listen = "127.0.0.1:0"', 2, "needs a format"),
     ]

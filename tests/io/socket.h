@@ -28,15 +28,20 @@ static inline int socket_make(void) {
   return s;
 }
 
-/* Listens; *port 0 is any, and becomes that one. */
-static inline int socket_listen(int *port) {
+/* A port of its own, at which nobody listens until listen(): connections are refused. */
+static inline int socket_reserve(int *port) {
   int s = socket_make();
-  struct sockaddr_in a = socket_address(*port);
+  struct sockaddr_in a = socket_address(0);
   socklen_t size = sizeof a;
   cr_assert_eq(bind(s, (struct sockaddr *)&a, sizeof a), 0);
-  cr_assert_eq(listen(s, 5), 0);
   getsockname(s, (struct sockaddr *)&a, &size);
   *port = ntohs(a.sin_port);
+  return s;
+}
+
+static inline int socket_listen(int *port) {
+  int s = socket_reserve(port);
+  cr_assert_eq(listen(s, 5), 0);
   return s;
 }
 

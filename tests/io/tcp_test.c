@@ -221,7 +221,7 @@ Test(tcp, draining_lets_out_what_came) {
 }
 
 Test(tcp, connects_again_and_again) {
-  int port = 0, listener = socket_listen(&port);
+  int port, listener = socket_listen(&port);
   tm_tcp_input *in = open_input("lines", "line string", false, port);
   int a = socket_accept(listener);
   socket_say(a, "one\n");
@@ -237,15 +237,14 @@ Test(tcp, connects_again_and_again) {
   tm_tcp_input_close(in);
   cr_expect(strstr(said, "no connection since 20") != NULL, "%s", said);
   cr_expect(strstr(said, "(closed by the other side); trying again;") != NULL, "%s", said);
-  cr_expect(strstr(said, ": connected after 0.") != NULL, "%s", said);
+  cr_expect(strstr(said, ": connected after ") != NULL, "%s", said);
 }
 
 Test(tcp, waits_for_who_is_not_there_yet) {
-  int port = 0, listener = socket_listen(&port);
-  close(listener);
+  int port, listener = socket_reserve(&port);
   tm_tcp_input *in = open_input("lines", "line string", false, port);
   tm_env_get()->sleep_us(200 * 1000);
-  listener = socket_listen(&port);
+  cr_assert_eq(listen(listener, 5), 0);
   int a = socket_accept(listener);
   socket_say(a, "one\n");
   cr_expect_str_eq(strchr(next(in), ' '), " 1:one\n");
@@ -265,7 +264,7 @@ static const char *refusal(const char *host, int port, bool listens) {
 }
 
 Test(tcp, what_cannot_be_is_told_at_the_start) {
-  int port = 0, listener = socket_listen(&port);
+  int port, listener = socket_listen(&port);
   char wanted[100];
   sprintf(wanted, "cannot listen on 127.0.0.1:%d: address already in use", port);
   cr_expect_str_eq(refusal("127.0.0.1", port, true), wanted);
@@ -284,7 +283,7 @@ Test(tcp, closes_while_all_is_on_its_way) {
     if (i % 2 == 0) next(in);
     tm_tcp_input_close(in);
     close(a);
-    int port = 0, listener = socket_listen(&port);
+    int port, listener = socket_listen(&port);
     in = open_input("lines", "line string", false, port);
     tm_tcp_input_close(in);
     close(listener);
@@ -432,7 +431,7 @@ Test(tcp, the_next_reader_begins_with_a_whole_record) {
 }
 
 Test(tcp, connects_to_write) {
-  int port = 0, listener = socket_listen(&port);
+  int port, listener = socket_listen(&port);
   tm_tcp_output *o = open_output(false, port, "h\n");
   int a = socket_accept(listener);
   socket_expect(a, "h\n");
@@ -450,8 +449,7 @@ Test(tcp, connects_to_write) {
 }
 
 Test(tcp, what_cannot_be_sent_is_told) {
-  int port = 0, listener = socket_listen(&port);
-  close(listener);
+  int port, listener = socket_reserve(&port);
   tm_tcp_output *o = open_output(false, port, "");
   say(o, "12345\n");
   tm_error err = {0};
@@ -462,4 +460,5 @@ Test(tcp, what_cannot_be_sent_is_told) {
   cr_expect(strstr(err.message, ": 6 bytes of rows were not sent: no connection since 20") != NULL,
             "%s", err.message);
   tm_tcp_output_close(o);
+  close(listener);
 }
